@@ -21,3 +21,4 @@ pub mod cache;
 pub mod lifecycle;
 pub mod release;
 pub mod audit;
+pub mod project;
