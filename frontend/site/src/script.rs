@@ -16,7 +16,9 @@ pub fn build(site: &mut Site) -> anyhow::Result<()> {
     let wasm = compile(&site.workspace, site.flavour)?;
     let flavour = site.flavour;
     let scratch = site.workspace.join("target/site-bindings");
-    site.step("script", &[wasm.clone()], || bind(&wasm, flavour, &scratch))
+    site.step("script", std::slice::from_ref(&wasm), || {
+        bind(&wasm, flavour, &scratch)
+    })
 }
 
 fn compile(workspace: &Path, flavour: Flavour) -> anyhow::Result<PathBuf> {
