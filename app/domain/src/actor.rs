@@ -58,7 +58,10 @@ impl std::fmt::Display for Role {
 impl std::str::FromStr for Role {
     type Err = UnknownWord;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|role| role.word() == text).ok_or(UnknownWord("viewer, editor, approver or admin"))
+        Self::ALL
+            .into_iter()
+            .find(|role| role.word() == text)
+            .ok_or(UnknownWord("viewer, editor, approver or admin"))
     }
 }
 
@@ -132,9 +135,12 @@ impl std::fmt::Display for Scope {
 impl std::str::FromStr for Scope {
     type Err = UnknownWord;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|scope| scope.word() == text).ok_or(UnknownWord(
-            "prompts:read, events:write, evals:run, drafts:write, promotions:request or admin",
-        ))
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.word() == text)
+            .ok_or(UnknownWord(
+                "prompts:read, events:write, evals:run, drafts:write, promotions:request or admin",
+            ))
     }
 }
 
@@ -196,7 +202,9 @@ impl Permission {
             Self::Read => Scope::PromptsRead,
             Self::WriteDrafts => Scope::DraftsWrite,
             Self::RequestPromotion | Self::RollBack => Scope::PromotionsRequest,
-            Self::ReadPeople | Self::PromoteProtected | Self::BreakGlass | Self::Administer => Scope::Admin,
+            Self::ReadPeople | Self::PromoteProtected | Self::BreakGlass | Self::Administer => {
+                Scope::Admin
+            }
         }
     }
 }
@@ -311,7 +319,10 @@ impl Actor {
         match &self.grant {
             Grant::Operator => Ok(()),
             Grant::Role(held) if *held >= permission.role() => Ok(()),
-            Grant::Role(held) => Err(Denied::Role { needed: permission.role(), held: *held }),
+            Grant::Role(held) => Err(Denied::Role {
+                needed: permission.role(),
+                held: *held,
+            }),
             Grant::Scopes { scopes, .. } => {
                 let needed = permission.scope();
                 if scopes.contains(&needed) || scopes.contains(&Scope::Admin) {
@@ -327,7 +338,10 @@ impl Actor {
     pub fn may_in(&self, permission: Permission, environment: &str) -> Result<(), Denied> {
         self.may(permission)?;
         match &self.grant {
-            Grant::Scopes { environments: Some(bound), .. } if !bound.iter().any(|name| name == environment) => {
+            Grant::Scopes {
+                environments: Some(bound),
+                ..
+            } if !bound.iter().any(|name| name == environment) => {
                 Err(Denied::Environment(environment.to_owned()))
             }
             Grant::Scopes { .. } | Grant::Role(_) | Grant::Operator => Ok(()),
@@ -351,7 +365,10 @@ mod tests {
 
     fn person(role: Role) -> Actor {
         Actor {
-            who: Who::Person { id: PersonId(Uuid::nil()), name: "Ada".into() },
+            who: Who::Person {
+                id: PersonId(Uuid::nil()),
+                name: "Ada".into(),
+            },
             project: ProjectId(Uuid::nil()),
             grant: Grant::Role(role),
         }
@@ -359,11 +376,15 @@ mod tests {
 
     fn key(scopes: &[Scope], environments: Option<&[&str]>) -> Actor {
         Actor {
-            who: Who::Key { id: KeyId(Uuid::nil()), name: "ci".into() },
+            who: Who::Key {
+                id: KeyId(Uuid::nil()),
+                name: "ci".into(),
+            },
             project: ProjectId(Uuid::nil()),
             grant: Grant::Scopes {
                 scopes: scopes.to_vec(),
-                environments: environments.map(|names| names.iter().map(ToString::to_string).collect()),
+                environments: environments
+                    .map(|names| names.iter().map(ToString::to_string).collect()),
             },
         }
     }
@@ -384,7 +405,10 @@ mod tests {
         assert_eq!(person(Role::Editor).may(Permission::RollBack), Ok(()));
         assert_eq!(
             person(Role::Editor).may(Permission::BreakGlass),
-            Err(Denied::Role { needed: Role::Approver, held: Role::Editor })
+            Err(Denied::Role {
+                needed: Role::Approver,
+                held: Role::Editor
+            })
         );
         assert!(person(Role::Viewer).may(Permission::RollBack).is_err());
     }
@@ -397,7 +421,10 @@ mod tests {
             reader.may_in(Permission::Read, "production"),
             Err(Denied::Environment("production".into()))
         );
-        assert_eq!(reader.may(Permission::RollBack), Err(Denied::Scope(Scope::PromotionsRequest)));
+        assert_eq!(
+            reader.may(Permission::RollBack),
+            Err(Denied::Scope(Scope::PromotionsRequest))
+        );
     }
 
     #[test]

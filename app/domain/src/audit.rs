@@ -71,10 +71,12 @@ impl Entry {
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Where and how a chain is broken.
@@ -119,7 +121,12 @@ impl Check {
     /// elsewhere, is the number and hash of an entry.
     #[must_use]
     pub fn new(project: ProjectId, anchor: Option<(i64, String)>) -> Self {
-        Self { project, last: 0, last_hash: GENESIS.to_owned(), anchor }
+        Self {
+            project,
+            last: 0,
+            last_hash: GENESIS.to_owned(),
+            anchor,
+        }
     }
 
     /// The next row, in the order of `sequence`.
@@ -150,9 +157,15 @@ impl Check {
 
     /// The end of the trail; `head` is what the project remembers as its last entry.
     pub fn finish(self, head: (i64, &str)) -> Result<(i64, String), Broken> {
-        let expected = self.anchor.as_ref().map_or(head.0, |(sequence, _)| head.0.max(*sequence));
+        let expected = self
+            .anchor
+            .as_ref()
+            .map_or(head.0, |(sequence, _)| head.0.max(*sequence));
         if self.last != expected {
-            return Err(Broken::Truncated { ends: self.last, expected });
+            return Err(Broken::Truncated {
+                ends: self.last,
+                expected,
+            });
         }
         if self.last_hash != head.1 {
             return Err(Broken::WrongHead(self.last));
@@ -176,7 +189,9 @@ mod tests {
                 let entry = Entry {
                     sequence,
                     at: DateTime::from_timestamp(1_700_000_000 + sequence, 123_456_000).unwrap(),
-                    actor: Who::System { name: "test".into() },
+                    actor: Who::System {
+                        name: "test".into(),
+                    },
                     action: "prompt.create".into(),
                     subject: format!("p{sequence}"),
                     detail: json!({"n": sequence, "half": 0.5}),
@@ -221,7 +236,10 @@ mod tests {
         assert_eq!(verify(&entries, (5, &head)), Err(Broken::Missing(3)));
         assert_eq!(
             verify(&chain(4), (5, &head)),
-            Err(Broken::Truncated { ends: 4, expected: 5 })
+            Err(Broken::Truncated {
+                ends: 4,
+                expected: 5
+            })
         );
     }
 

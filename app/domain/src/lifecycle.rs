@@ -35,7 +35,9 @@ pub enum Refusal {
     #[error("this version is already deprecated")]
     AlreadyDeprecated,
     /// Active is reached by a release, never by hand.
-    #[error("a version becomes active when it is promoted to production, not by setting its status")]
+    #[error(
+        "a version becomes active when it is promoted to production, not by setting its status"
+    )]
     ActivatedByRelease,
     /// Nothing becomes a draft again.
     #[error("a version never becomes a draft again: save a new version instead")]
@@ -114,7 +116,9 @@ impl std::str::FromStr for Status {
         Self::ALL
             .into_iter()
             .find(|status| status.word() == text)
-            .ok_or(crate::actor::UnknownWord("draft, testing, active or deprecated"))
+            .ok_or(crate::actor::UnknownWord(
+                "draft, testing, active or deprecated",
+            ))
     }
 }
 
@@ -139,8 +143,14 @@ mod tests {
 
     #[test]
     fn what_serves_production_is_not_retired_by_hand() {
-        assert_eq!(Status::Active.set_by_hand(Status::Deprecated), Err(Refusal::ServesProduction));
-        assert_eq!(Status::Testing.set_by_hand(Status::Active), Err(Refusal::ActivatedByRelease));
+        assert_eq!(
+            Status::Active.set_by_hand(Status::Deprecated),
+            Err(Refusal::ServesProduction)
+        );
+        assert_eq!(
+            Status::Testing.set_by_hand(Status::Active),
+            Err(Refusal::ActivatedByRelease)
+        );
     }
 
     proptest! {

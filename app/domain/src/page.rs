@@ -48,7 +48,10 @@ impl PageRequest {
     /// Everything up to the largest page, from the start.
     #[must_use]
     pub fn first(limit: u16) -> Self {
-        Self { limit: Some(limit.clamp(1, MAX_LIMIT)), after: None }
+        Self {
+            limit: Some(limit.clamp(1, MAX_LIMIT)),
+            after: None,
+        }
     }
 
     /// Rows wanted.
@@ -71,7 +74,9 @@ impl PageRequest {
 
     /// The key as a number, where the list is numbered.
     pub fn after_number(&self) -> Result<Option<i64>, PageError> {
-        self.after().map(|key| key.parse().map_err(|_| PageError::Cursor)).transpose()
+        self.after()
+            .map(|key| key.parse().map_err(|_| PageError::Cursor))
+            .transpose()
     }
 }
 
@@ -89,13 +94,23 @@ impl<T> Listing<T> {
     pub fn of(mut rows: Vec<T>, request: &PageRequest, key: impl Fn(&T) -> String) -> Self {
         let more = rows.len() > request.limit();
         rows.truncate(request.limit());
-        let next_cursor = if more { rows.last().map(|row| encode(&key(row))) } else { None };
-        Self { items: rows, next_cursor }
+        let next_cursor = if more {
+            rows.last().map(|row| encode(&key(row)))
+        } else {
+            None
+        };
+        Self {
+            items: rows,
+            next_cursor,
+        }
     }
 
     /// The same page with other rows.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Listing<U> {
-        Listing { items: self.items.into_iter().map(change).collect(), next_cursor: self.next_cursor }
+        Listing {
+            items: self.items.into_iter().map(change).collect(),
+            next_cursor: self.next_cursor,
+        }
     }
 }
 
@@ -116,7 +131,9 @@ fn decode(cursor: &str) -> Option<String> {
         .step_by(2)
         .map(|at| u8::from_str_radix(&cursor[at..at + 2], 16).ok())
         .collect();
-    String::from_utf8(bytes?).ok().filter(|key| !key.contains('\0'))
+    String::from_utf8(bytes?)
+        .ok()
+        .filter(|key| !key.contains('\0'))
 }
 
 #[cfg(test)]
@@ -144,7 +161,11 @@ mod tests {
         assert_eq!(PageRequest::parse(Some("201"), None), Err(PageError::Limit));
         assert_eq!(PageRequest::parse(Some("-1"), None), Err(PageError::Limit));
         for cursor in ["x", "zz", "ü0", "c3", "00"] {
-            assert_eq!(PageRequest::parse(None, Some(cursor)), Err(PageError::Cursor), "{cursor}");
+            assert_eq!(
+                PageRequest::parse(None, Some(cursor)),
+                Err(PageError::Cursor),
+                "{cursor}"
+            );
         }
     }
 }

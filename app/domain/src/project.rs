@@ -78,7 +78,9 @@ pub fn parse_email(text: &str) -> Result<String, &'static str> {
     let (local, host) = email.rsplit_once('@').ok_or(WRONG)?;
     let local_legal = !local.is_empty()
         && local.len() <= 64
-        && local.chars().all(|c| c.is_ascii_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(c));
+        && local
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(c));
     let host_legal = host.len() <= 190
         && host.split('.').all(|label| {
             !label.is_empty()
@@ -87,7 +89,11 @@ pub fn parse_email(text: &str) -> Result<String, &'static str> {
                 && !label.starts_with('-')
                 && !label.ends_with('-')
         });
-    if local_legal && host_legal { Ok(email) } else { Err(WRONG) }
+    if local_legal && host_legal {
+        Ok(email)
+    } else {
+        Err(WRONG)
+    }
 }
 
 /// Checks a name that people read: one line, not empty, not too long.
@@ -105,10 +111,16 @@ pub fn check_label(text: &str) -> Result<(), String> {
 pub fn check_password(password: &str) -> Result<(), FieldError> {
     let length = password.chars().count();
     if length < MIN_PASSWORD {
-        return Err(FieldError::new("password", format!("must have at least {MIN_PASSWORD} characters")));
+        return Err(FieldError::new(
+            "password",
+            format!("must have at least {MIN_PASSWORD} characters"),
+        ));
     }
     if length > MAX_PASSWORD {
-        return Err(FieldError::new("password", format!("must have at most {MAX_PASSWORD} characters")));
+        return Err(FieldError::new(
+            "password",
+            format!("must have at most {MAX_PASSWORD} characters"),
+        ));
     }
     Ok(())
 }
@@ -119,9 +131,17 @@ mod tests {
 
     #[test]
     fn e_mail_addresses_are_those_of_browsers() {
-        assert_eq!(parse_email(" Ada@Example.org ").as_deref(), Ok("ada@example.org"));
-        assert_eq!(parse_email("viewer@demo.local").as_deref(), Ok("viewer@demo.local"));
-        for wrong in ["", "ada", "@b.c", "a@", "a b@c.d", "a@-b.c", "a@b..c", "a\0@b.c", "ä@b.c"] {
+        assert_eq!(
+            parse_email(" Ada@Example.org ").as_deref(),
+            Ok("ada@example.org")
+        );
+        assert_eq!(
+            parse_email("viewer@demo.local").as_deref(),
+            Ok("viewer@demo.local")
+        );
+        for wrong in [
+            "", "ada", "@b.c", "a@", "a b@c.d", "a@-b.c", "a@b..c", "a\0@b.c", "ä@b.c",
+        ] {
             assert!(parse_email(wrong).is_err(), "{wrong:?}");
         }
     }

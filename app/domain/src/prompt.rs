@@ -59,7 +59,10 @@ impl PromptName {
             if segment.is_empty() {
                 return Err(NameError::EmptySegment);
             }
-            if !segment.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
+            if !segment
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+            {
                 return Err(NameError::Alphabet);
             }
             if !segment.starts_with(|c: char| c.is_ascii_alphanumeric()) {
@@ -84,7 +87,9 @@ impl PromptName {
     /// The name within its folder.
     #[must_use]
     pub fn leaf(&self) -> &str {
-        self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, leaf)| leaf)
+        self.0
+            .rsplit_once('/')
+            .map_or(self.0.as_str(), |(_, leaf)| leaf)
     }
 }
 
@@ -102,7 +107,9 @@ pub fn check_tags(tags: &[String]) -> Result<(), String> {
     for (index, tag) in tags.iter().enumerate() {
         let legal = !tag.is_empty()
             && tag.chars().count() <= MAX_TAG
-            && tag.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'));
+            && tag
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'));
         if !legal {
             return Err(format!(
                 "{tag:?} is not a tag: 1 to {MAX_TAG} letters, digits, `-`, `_`, `.` or `:`"
@@ -120,7 +127,10 @@ pub fn check_prose(text: &str, most: usize) -> Result<(), String> {
     if text.chars().count() > most {
         return Err(format!("must be at most {most} characters"));
     }
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+    if text
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    {
         return Err("must not hold control characters".to_owned());
     }
     Ok(())
@@ -130,7 +140,9 @@ pub fn check_prose(text: &str, most: usize) -> Result<(), String> {
 pub fn check_slug(text: &str) -> Result<(), String> {
     let legal = (1..=40).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
     if legal {
         Ok(())
     } else {

@@ -63,7 +63,10 @@ impl Policy {
     /// What production asks for unless told otherwise: a passed gate and one approval.
     #[must_use]
     pub const fn guarded() -> Self {
-        Self { gate: true, approvals: 1 }
+        Self {
+            gate: true,
+            approvals: 1,
+        }
     }
 
     /// Whether promotions execute at once.
@@ -172,7 +175,9 @@ pub enum Refusal {
         environment: String,
     },
     /// Only one version ever served.
-    #[error("version {version} is the first that served {environment}: there is nothing to go back to")]
+    #[error(
+        "version {version} is the first that served {environment}: there is nothing to go back to"
+    )]
     NothingBefore {
         /// The version that serves.
         version: i32,
@@ -188,7 +193,9 @@ pub enum Refusal {
         environment: String,
     },
     /// Somebody was faster.
-    #[error("{environment} changed meanwhile: it now serves version {serves}; look again before you decide")]
+    #[error(
+        "{environment} changed meanwhile: it now serves version {serves}; look again before you decide"
+    )]
     Overtaken {
         /// What serves now.
         serves: i32,
@@ -210,7 +217,10 @@ pub fn may_promote(by: &Actor, environment: &str, policy: &Policy) -> Result<(),
         return Ok(());
     }
     by.may_in(Permission::PromoteProtected, environment)
-        .map_err(|denied| Refusal::Protected { environment: environment.to_owned(), denied })
+        .map_err(|denied| Refusal::Protected {
+            environment: environment.to_owned(),
+            denied,
+        })
 }
 
 /// What served, oldest first, as far as a rollback needs to know.
@@ -227,16 +237,23 @@ impl History<'_> {
     /// The version a rollback goes to: the one asked for, or the one served before.
     pub fn rollback_target(&self, wanted: Option<i32>) -> Result<i32, Refusal> {
         let environment = || self.environment.to_owned();
-        let (serves, before) = self.current.ok_or_else(|| Refusal::NothingServes { environment: environment() })?;
+        let (serves, before) = self.current.ok_or_else(|| Refusal::NothingServes {
+            environment: environment(),
+        })?;
         match wanted {
-            Some(version) if version == serves => {
-                Err(Refusal::AlreadyServing { version, environment: environment() })
-            }
-            Some(version) if !self.wanted_served => {
-                Err(Refusal::NeverServed { version, environment: environment() })
-            }
+            Some(version) if version == serves => Err(Refusal::AlreadyServing {
+                version,
+                environment: environment(),
+            }),
+            Some(version) if !self.wanted_served => Err(Refusal::NeverServed {
+                version,
+                environment: environment(),
+            }),
             Some(version) => Ok(version),
-            None => before.ok_or_else(|| Refusal::NothingBefore { version: serves, environment: environment() }),
+            None => before.ok_or_else(|| Refusal::NothingBefore {
+                version: serves,
+                environment: environment(),
+            }),
         }
     }
 }
@@ -278,13 +295,18 @@ impl Propagation {
     /// Clients that confirmed.
     #[must_use]
     pub fn n_confirmed(&self) -> usize {
-        self.clients.iter().filter(|client| client.confirmed_at.is_some()).count()
+        self.clients
+            .iter()
+            .filter(|client| client.confirmed_at.is_some())
+            .count()
     }
 
     /// Whether every client that can still answer has confirmed.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.clients.iter().all(|client| client.confirmed_at.is_some() || !client.connected)
+        self.clients
+            .iter()
+            .all(|client| client.confirmed_at.is_some() || !client.connected)
     }
 
     /// The slowest confirmation so far, in milliseconds after the commit.
@@ -310,22 +332,38 @@ mod tests {
 
     fn person(role: Role) -> Actor {
         Actor {
-            who: Who::Person { id: PersonId(Uuid::nil()), name: "Ada".into() },
+            who: Who::Person {
+                id: PersonId(Uuid::nil()),
+                name: "Ada".into(),
+            },
             project: ProjectId(Uuid::nil()),
             grant: Grant::Role(role),
         }
     }
 
     fn history(current: Option<(i32, Option<i32>)>, wanted_served: bool) -> History<'static> {
-        History { environment: "production", current, wanted_served }
+        History {
+            environment: "production",
+            current,
+            wanted_served,
+        }
     }
 
     #[test]
     fn a_rollback_goes_to_the_version_served_before() {
-        assert_eq!(history(Some((41, Some(40))), false).rollback_target(None), Ok(40));
+        assert_eq!(
+            history(Some((41, Some(40))), false).rollback_target(None),
+            Ok(40)
+        );
         // Undo is a rollback too.
-        assert_eq!(history(Some((40, Some(41))), false).rollback_target(None), Ok(41));
-        assert_eq!(history(Some((41, Some(40))), true).rollback_target(Some(12)), Ok(12));
+        assert_eq!(
+            history(Some((40, Some(41))), false).rollback_target(None),
+            Ok(41)
+        );
+        assert_eq!(
+            history(Some((41, Some(40))), true).rollback_target(Some(12)),
+            Ok(12)
+        );
     }
 
     #[test]
@@ -333,19 +371,30 @@ mod tests {
         let environment = || "production".to_owned();
         assert_eq!(
             history(None, false).rollback_target(None),
-            Err(Refusal::NothingServes { environment: environment() })
+            Err(Refusal::NothingServes {
+                environment: environment()
+            })
         );
         assert_eq!(
             history(Some((1, None)), false).rollback_target(None),
-            Err(Refusal::NothingBefore { version: 1, environment: environment() })
+            Err(Refusal::NothingBefore {
+                version: 1,
+                environment: environment()
+            })
         );
         assert_eq!(
             history(Some((2, Some(1))), true).rollback_target(Some(2)),
-            Err(Refusal::AlreadyServing { version: 2, environment: environment() })
+            Err(Refusal::AlreadyServing {
+                version: 2,
+                environment: environment()
+            })
         );
         assert_eq!(
             history(Some((2, Some(1))), false).rollback_target(Some(3)),
-            Err(Refusal::NeverServed { version: 3, environment: environment() })
+            Err(Refusal::NeverServed {
+                version: 3,
+                environment: environment()
+            })
         );
     }
 
@@ -353,7 +402,8 @@ mod tests {
     fn a_protected_environment_needs_an_approver() {
         assert!(may_promote(&person(Role::Editor), "staging", &Policy::default()).is_ok());
         assert!(may_promote(&person(Role::Approver), "production", &Policy::guarded()).is_ok());
-        let refusal = may_promote(&person(Role::Editor), "production", &Policy::guarded()).unwrap_err();
+        let refusal =
+            may_promote(&person(Role::Editor), "production", &Policy::guarded()).unwrap_err();
         assert_eq!(
             refusal.to_string(),
             "production is protected: this needs the approver role; yours is editor"

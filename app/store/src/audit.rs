@@ -27,9 +27,16 @@ pub struct Filter {
 }
 
 /// A page of the trail, newest first.
-pub async fn list(store: &Store, by: &Actor, filter: &Filter, page: &PageRequest) -> Result<Listing<Entry>> {
+pub async fn list(
+    store: &Store,
+    by: &Actor,
+    filter: &Filter,
+    page: &PageRequest,
+) -> Result<Listing<Entry>> {
     by.may(Permission::ReadPeople)?;
-    let before = page.after_number().map_err(|error| Error::invalid("cursor", error.to_string()))?;
+    let before = page
+        .after_number()
+        .map_err(|error| Error::invalid("cursor", error.to_string()))?;
     let rows = sqlx::query_as!(
         Row,
         r#"select sequence, at, actor as "actor: Json<Who>", action, subject, detail, previous_hash, hash
@@ -74,7 +81,12 @@ pub async fn find(store: &Store, by: &Actor, sequence: i64) -> Result<Option<Ent
 }
 
 /// Entries from `after` on, oldest first, in bites: for exports and for the check.
-pub async fn oldest_first(store: &Store, project: ProjectId, after: i64, limit: i64) -> Result<Vec<Entry>> {
+pub async fn oldest_first(
+    store: &Store,
+    project: ProjectId,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Entry>> {
     let rows = sqlx::query_as!(
         Row,
         r#"select sequence, at, actor as "actor: Json<Who>", action, subject, detail, previous_hash, hash
@@ -113,8 +125,13 @@ pub async fn verify(
     // primary key forbids twins, and the check compares every number with its place.
     while after < head.audit_sequence {
         let entries = oldest_first(store, project, after, BITE).await?;
-        let Some(last) = entries.last().map(|entry| entry.sequence) else { break };
-        for entry in entries.iter().filter(|entry| entry.sequence <= head.audit_sequence) {
+        let Some(last) = entries.last().map(|entry| entry.sequence) else {
+            break;
+        };
+        for entry in entries
+            .iter()
+            .filter(|entry| entry.sequence <= head.audit_sequence)
+        {
             if let Err(broken) = check.next(entry) {
                 return Ok(Err(broken));
             }

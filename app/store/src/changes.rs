@@ -23,7 +23,12 @@ pub struct Change {
 }
 
 /// Changes of a project after `sequence`, oldest first, at most `limit`.
-pub async fn after(store: &Store, project: ProjectId, sequence: i64, limit: i64) -> Result<Vec<Change>> {
+pub async fn after(
+    store: &Store,
+    project: ProjectId,
+    sequence: i64,
+    limit: i64,
+) -> Result<Vec<Change>> {
     let changes = sqlx::query_as!(
         Change,
         r#"select project_id as "project: ProjectId", sequence, kind, payload, at
@@ -47,11 +52,16 @@ pub async fn heads(store: &Store) -> Result<Vec<(ProjectId, i64)>> {
     )
     .fetch_all(&store.pool)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.project, row.change_sequence)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.project, row.change_sequence))
+        .collect())
 }
 
 /// Forgets changes older than `before`: streams that come back later get a snapshot.
 pub async fn forget(store: &Store, before: DateTime<Utc>) -> Result<u64> {
-    let done = sqlx::query!("delete from change where at < $1", before).execute(&store.pool).await?;
+    let done = sqlx::query!("delete from change where at < $1", before)
+        .execute(&store.pool)
+        .await?;
     Ok(done.rows_affected())
 }

@@ -64,7 +64,8 @@ pub async fn sighted(store: &Store, sightings: &[Sighting]) -> Result<()> {
             }
         }
     }
-    let (open, closed): (Vec<&Sighting>, Vec<&Sighting>) = last.into_iter().partition(|sighting| sighting.open);
+    let (open, closed): (Vec<&Sighting>, Vec<&Sighting>) =
+        last.into_iter().partition(|sighting| sighting.open);
     if !open.is_empty() {
         let columns = columns(&open);
         sqlx::query!(
@@ -122,10 +123,22 @@ struct Columns {
 
 fn columns(sightings: &[&Sighting]) -> Columns {
     Columns {
-        projects: sightings.iter().map(|sighting| sighting.project.0).collect(),
-        environments: sightings.iter().map(|sighting| sighting.environment.0).collect(),
-        consumers: sightings.iter().map(|sighting| sighting.consumer.clone()).collect(),
-        connections: sightings.iter().map(|sighting| sighting.connection).collect(),
+        projects: sightings
+            .iter()
+            .map(|sighting| sighting.project.0)
+            .collect(),
+        environments: sightings
+            .iter()
+            .map(|sighting| sighting.environment.0)
+            .collect(),
+        consumers: sightings
+            .iter()
+            .map(|sighting| sighting.consumer.clone())
+            .collect(),
+        connections: sightings
+            .iter()
+            .map(|sighting| sighting.connection)
+            .collect(),
         times: sightings.iter().map(|sighting| sighting.at).collect(),
     }
 }
@@ -133,8 +146,10 @@ fn columns(sightings: &[&Sighting]) -> Columns {
 /// Writes confirmations. The first word of a client counts; deployments of other projects are ignored.
 pub async fn applied(store: &Store, confirmations: &[Applied]) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
-    let first: Vec<&Applied> =
-        confirmations.iter().filter(|one| seen.insert((one.deployment, &one.consumer))).collect();
+    let first: Vec<&Applied> = confirmations
+        .iter()
+        .filter(|one| seen.insert((one.deployment, &one.consumer)))
+        .collect();
     let deployments: Vec<Uuid> = first.iter().map(|one| one.deployment.0).collect();
     let projects: Vec<Uuid> = first.iter().map(|one| one.project.0).collect();
     let consumers: Vec<String> = first.iter().map(|one| one.consumer.clone()).collect();
@@ -163,9 +178,13 @@ pub async fn applied(store: &Store, confirmations: &[Applied]) -> Result<()> {
 async fn announce(store: &Store, projects: impl Iterator<Item = ProjectId>) -> Result<()> {
     let projects: std::collections::BTreeSet<ProjectId> = projects.collect();
     for project in projects {
-        sqlx::query!("select pg_notify($1, $2)", crate::CONFIRMATION_CHANNEL, project.to_string())
-            .execute(&store.pool)
-            .await?;
+        sqlx::query!(
+            "select pg_notify($1, $2)",
+            crate::CONFIRMATION_CHANNEL,
+            project.to_string()
+        )
+        .execute(&store.pool)
+        .await?;
     }
     Ok(())
 }
@@ -196,8 +215,9 @@ pub async fn propagation(
     deployment: DeploymentId,
     now: DateTime<Utc>,
 ) -> Result<Propagation> {
-    let deployment =
-        releases::find(store, by, deployment).await?.ok_or(Error::NotFound("deployment"))?;
+    let deployment = releases::find(store, by, deployment)
+        .await?
+        .ok_or(Error::NotFound("deployment"))?;
     let clients = sqlx::query_as!(
         Confirmation,
         r#"select confirmation.consumer, confirmed_at,
@@ -217,7 +237,10 @@ pub async fn propagation(
     )
     .fetch_all(&store.pool)
     .await?;
-    Ok(Propagation { deployment, clients })
+    Ok(Propagation {
+        deployment,
+        clients,
+    })
 }
 
 /// For a prompt's header: of the clients connected to an environment now, how many confirmed what serves.
@@ -258,5 +281,8 @@ pub async fn coverage(
     )
     .fetch_one(&store.pool)
     .await?;
-    Ok(Coverage { n_connected: row.n_connected, n_current: row.n_current })
+    Ok(Coverage {
+        n_connected: row.n_connected,
+        n_current: row.n_current,
+    })
 }

@@ -27,11 +27,18 @@ pub async fn list(store: &Store, by: &Actor) -> Result<Vec<Environment>> {
     )
     .fetch_all(&store.pool)
     .await?;
-    Ok(rows.into_iter().map(|row| environment(row.name, row.policy.0)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| environment(row.name, row.policy.0))
+        .collect())
 }
 
 fn environment(name: String, policy: Policy) -> Environment {
-    Environment { name, protected: !policy.asks_for_nothing(), policy }
+    Environment {
+        name,
+        protected: !policy.asks_for_nothing(),
+        policy,
+    }
 }
 
 /// Adds an environment after the others.
@@ -45,7 +52,10 @@ pub async fn create(
     by.may(Permission::Administer)?;
     check_slug(name).map_err(|message| Error::invalid("name", message))?;
     if RESERVED_ENVIRONMENTS.contains(&name) {
-        return Err(Error::invalid("name", "`latest` always means the newest version; choose another name"));
+        return Err(Error::invalid(
+            "name",
+            "`latest` always means the newest version; choose another name",
+        ));
     }
     let mut command = Command::begin(store, "create_environment", by, now).await?;
     let count = sqlx::query_scalar!(
@@ -60,8 +70,20 @@ pub async fn create(
             format!("a project has at most {MAX_ENVIRONMENTS} environments"),
         ));
     }
-    insert(command.db(), by.project, name, i32::try_from(count).unwrap_or(i32::MAX), &policy, now).await?;
-    command.record("environment.create", name, json!({ "after": { "policy": policy } }));
+    insert(
+        command.db(),
+        by.project,
+        name,
+        i32::try_from(count).unwrap_or(i32::MAX),
+        &policy,
+        now,
+    )
+    .await?;
+    command.record(
+        "environment.create",
+        name,
+        json!({ "after": { "policy": policy } }),
+    );
     command.tell("environment", json!({ "environment": name }));
     command.commit().await?;
     Ok(environment(name.to_owned(), policy))
@@ -89,7 +111,10 @@ pub(crate) async fn insert(
     .execute(db)
     .await
     .on_constraint("environment_name_unique", || {
-        Error::conflict("environment_exists", format!("there is an environment {name} already"))
+        Error::conflict(
+            "environment_exists",
+            format!("there is an environment {name} already"),
+        )
     })?;
     Ok(())
 }

@@ -37,13 +37,20 @@ pub enum Error {
 }
 
 fn list(errors: &[FieldError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 impl Error {
     /// A conflict in words.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Conflict { code, message: message.into() }
+        Self::Conflict {
+            code,
+            message: message.into(),
+        }
     }
 
     /// One field that is not acceptable.
@@ -71,12 +78,15 @@ impl From<lifecycle::Refusal> for Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                Self::Unavailable(error)
-            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
             // Shutting down, starting up, too many connections, terminated by an administrator.
             sqlx::Error::Database(cause)
-                if cause.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("53") || code.starts_with("08")) =>
+                if cause.code().is_some_and(|code| {
+                    code.starts_with("57P") || code.starts_with("53") || code.starts_with("08")
+                }) =>
             {
                 Self::Unavailable(error)
             }
@@ -102,7 +112,9 @@ impl<T> OnConstraint<T> for Result<T, sqlx::Error> {
 impl<T> OnConstraint<T> for Result<T> {
     fn on_constraint(self, name: &str, refusal: impl FnOnce() -> Error) -> Self {
         self.map_err(|error| match &error {
-            Error::Database(sqlx::Error::Database(cause)) if cause.constraint() == Some(name) => refusal(),
+            Error::Database(sqlx::Error::Database(cause)) if cause.constraint() == Some(name) => {
+                refusal()
+            }
             _ => error,
         })
     }

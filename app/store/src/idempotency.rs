@@ -88,7 +88,11 @@ pub async fn claim(store: &Store, request: &Request, now: DateTime<Utc>) -> Resu
         None => Claim::Running,
         Some(row) if row.fingerprint != request.fingerprint => Claim::Mismatch,
         Some(row) => match (row.status, row.headers, row.body) {
-            (Some(status), Some(headers), Some(body)) => Claim::Answered(Answer { status, headers, body }),
+            (Some(status), Some(headers), Some(body)) => Claim::Answered(Answer {
+                status,
+                headers,
+                body,
+            }),
             _ => Claim::Running,
         },
     })

@@ -115,11 +115,17 @@ pub async fn create(store: &Store, by: &Actor, new: NewKey, now: DateTime<Utc>) 
         let known = crate::environments::list(store, by).await?;
         for (index, name) in environments.iter().enumerate() {
             if !known.iter().any(|environment| environment.name == *name) {
-                errors.push(FieldError::new(format!("environments[{index}]"), "is not an environment of this project"));
+                errors.push(FieldError::new(
+                    format!("environments[{index}]"),
+                    "is not an environment of this project",
+                ));
             }
         }
         if environments.is_empty() {
-            errors.push(FieldError::new("environments", "must name at least one environment, or be left out"));
+            errors.push(FieldError::new(
+                "environments",
+                "must name at least one environment, or be left out",
+            ));
         }
     }
     if !errors.is_empty() {
@@ -181,7 +187,11 @@ pub async fn revoke(store: &Store, by: &Actor, id: KeyId, now: DateTime<Utc>) ->
     .fetch_optional(command.db())
     .await?
     .ok_or(Error::NotFound("key"))?;
-    command.record("key.revoke", &row.name, json!({ "before": { "prefix": row.prefix } }));
+    command.record(
+        "key.revoke",
+        &row.name,
+        json!({ "before": { "prefix": row.prefix } }),
+    );
     command.tell("key", json!({ "key_id": id }));
     command.commit().await
 }
@@ -189,8 +199,12 @@ pub async fn revoke(store: &Store, by: &Actor, id: KeyId, now: DateTime<Utc>) ->
 /// Notes when keys were last used; batched by the caller.
 pub async fn used(store: &Store, keys: &[KeyId], now: DateTime<Utc>) -> Result<()> {
     let ids: Vec<uuid::Uuid> = keys.iter().map(|key| key.0).collect();
-    sqlx::query!("update api_key set last_used_at = $2 where key_id = any($1)", &ids, now)
-        .execute(&store.pool)
-        .await?;
+    sqlx::query!(
+        "update api_key set last_used_at = $2 where key_id = any($1)",
+        &ids,
+        now
+    )
+    .execute(&store.pool)
+    .await?;
     Ok(())
 }

@@ -70,12 +70,22 @@ pub async fn add(
     .execute(command.db())
     .await
     .on_constraint("member_once", || {
-        Error::conflict("member_exists", format!("{email} belongs to this project already"))
+        Error::conflict(
+            "member_exists",
+            format!("{email} belongs to this project already"),
+        )
     })?;
     command.record("member.add", &email, json!({ "after": { "role": role } }));
     command.tell("member", json!({ "email": email }));
     command.commit().await?;
-    Ok(Member { id, email, name, role, created_at: now, has_signed_up })
+    Ok(Member {
+        id,
+        email,
+        name,
+        role,
+        created_at: now,
+        has_signed_up,
+    })
 }
 
 /// Gives a member another role. A project keeps at least one admin.
@@ -100,7 +110,11 @@ pub async fn set_role(
     )
     .execute(command.db())
     .await?;
-    command.record("member.role", &email, json!({ "before": { "role": before }, "after": { "role": role } }));
+    command.record(
+        "member.role",
+        &email,
+        json!({ "before": { "role": before }, "after": { "role": role } }),
+    );
     command.tell("member", json!({ "email": email }));
     command.commit().await
 }
@@ -113,10 +127,18 @@ pub async fn remove(store: &Store, by: &Actor, person: PersonId, now: DateTime<U
     if before == Role::Admin {
         keep_an_admin(&mut command, by, person).await?;
     }
-    sqlx::query!("delete from member where project_id = $1 and person_id = $2", by.project.0, person.0)
-        .execute(command.db())
-        .await?;
-    command.record("member.remove", &email, json!({ "before": { "role": before } }));
+    sqlx::query!(
+        "delete from member where project_id = $1 and person_id = $2",
+        by.project.0,
+        person.0
+    )
+    .execute(command.db())
+    .await?;
+    command.record(
+        "member.remove",
+        &email,
+        json!({ "before": { "role": before } }),
+    );
     command.tell("member", json!({ "email": email }));
     command.commit().await
 }
@@ -155,7 +177,10 @@ async fn keep_an_admin(command: &mut Command, by: &Actor, person: PersonId) -> R
     .fetch_one(command.db())
     .await?;
     if others == 0 {
-        return Err(Error::conflict("last_admin", "a project keeps at least one admin"));
+        return Err(Error::conflict(
+            "last_admin",
+            "a project keeps at least one admin",
+        ));
     }
     Ok(())
 }

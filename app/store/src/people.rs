@@ -71,7 +71,12 @@ pub async fn by_id(store: &Store, id: PersonId) -> Result<Option<Person>> {
 }
 
 /// Seconds somebody must wait before another attempt to sign in, if they must.
-pub async fn must_wait(store: &Store, email: &str, address: &str, now: DateTime<Utc>) -> Result<Option<i64>> {
+pub async fn must_wait(
+    store: &Store,
+    email: &str,
+    address: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<i64>> {
     let since = now - TimeDelta::minutes(WINDOW_MINUTES);
     let row = sqlx::query!(
         r#"select
@@ -101,25 +106,36 @@ pub async fn failed(store: &Store, email: &str, address: &str, now: DateTime<Utc
     )
     .execute(&store.pool)
     .await?;
-    sqlx::query!("delete from failed_sign_in where at < $1", now - TimeDelta::days(1))
-        .execute(&store.pool)
-        .await?;
+    sqlx::query!(
+        "delete from failed_sign_in where at < $1",
+        now - TimeDelta::days(1)
+    )
+    .execute(&store.pool)
+    .await?;
     Ok(())
 }
 
 /// A successful sign-in clears the account's failures.
 pub async fn succeeded(store: &Store, email: &str) -> Result<()> {
-    sqlx::query!("delete from failed_sign_in where email = $1", email).execute(&store.pool).await?;
+    sqlx::query!("delete from failed_sign_in where email = $1", email)
+        .execute(&store.pool)
+        .await?;
     Ok(())
 }
 
 /// Sets a password from the terminal, and ends all of the person's sessions.
 pub async fn set_password(store: &Store, person: PersonId, password_hash: &str) -> Result<()> {
     let mut tx = store.pool.begin().await?;
-    sqlx::query!("update person set password_hash = $2 where person_id = $1", person.0, password_hash)
+    sqlx::query!(
+        "update person set password_hash = $2 where person_id = $1",
+        person.0,
+        password_hash
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("delete from session where person_id = $1", person.0)
         .execute(&mut *tx)
         .await?;
-    sqlx::query!("delete from session where person_id = $1", person.0).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -207,7 +223,10 @@ pub async fn create_first_admin(
     check_label(first.project_name).map_err(|message| Error::invalid("project_name", message))?;
     let person: PersonId = new_id();
     let project: ProjectId = new_id();
-    let who = Who::Person { id: person, name: first.name.to_owned() };
+    let who = Who::Person {
+        id: person,
+        name: first.name.to_owned(),
+    };
     let mut command = Command::begin_as(store, "create_first_admin", project, who, now).await?;
     use_link(&mut command, token_hash, None, now).await?;
     insert(&mut command, person, first.email, first.name, true, now).await?;
@@ -218,9 +237,20 @@ pub async fn create_first_admin(
     )
     .execute(command.db())
     .await?;
-    projects::insert(command.db(), project, first.project_slug, first.project_name, now).await?;
+    projects::insert(
+        command.db(),
+        project,
+        first.project_slug,
+        first.project_name,
+        now,
+    )
+    .await?;
     projects::add_admin(command.db(), project, person, now).await?;
-    command.record("project.create", first.project_slug, json!({ "after": { "name": first.project_name } }));
+    command.record(
+        "project.create",
+        first.project_slug,
+        json!({ "after": { "name": first.project_name } }),
+    );
     command.commit().await?;
     Ok(person)
 }
@@ -247,10 +277,16 @@ pub async fn choose_password(
     if used.rows_affected() != 1 {
         return Err(Error::NotFound("set-up link"));
     }
-    sqlx::query!("update person set password_hash = $2 where person_id = $1", person.0, password_hash)
+    sqlx::query!(
+        "update person set password_hash = $2 where person_id = $1",
+        person.0,
+        password_hash
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("delete from session where person_id = $1", person.0)
         .execute(&mut *tx)
         .await?;
-    sqlx::query!("delete from session where person_id = $1", person.0).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -271,7 +307,11 @@ async fn use_link(
     )
     .execute(command.db())
     .await?;
-    if used.rows_affected() == 1 { Ok(()) } else { Err(Error::NotFound("set-up link")) }
+    if used.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(Error::NotFound("set-up link"))
+    }
 }
 
 /// Inserts a person who has no password yet.
@@ -309,7 +349,9 @@ pub async fn create_project_as_system(
     check_slug(slug).map_err(|message| Error::invalid("slug", message))?;
     check_label(name).map_err(|message| Error::invalid("name", message))?;
     let project: ProjectId = new_id();
-    let who = Who::System { name: "command line".to_owned() };
+    let who = Who::System {
+        name: "command line".to_owned(),
+    };
     let mut command = Command::begin_as(store, "create_project", project, who, now).await?;
     projects::insert(command.db(), project, slug, name, now).await?;
     command.record("project.create", slug, json!({ "after": { "name": name } }));

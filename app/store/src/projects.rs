@@ -31,7 +31,11 @@ pub async fn of_person(store: &Store, person: PersonId) -> Result<Vec<Project>> 
 }
 
 /// The person as somebody acting in the project with that address, if they belong to it.
-pub async fn actor(store: &Store, person: PersonId, slug: &str) -> Result<Option<(Actor, Project)>> {
+pub async fn actor(
+    store: &Store,
+    person: PersonId,
+    slug: &str,
+) -> Result<Option<(Actor, Project)>> {
     let row = sqlx::query!(
         r#"select project_id as "id: ProjectId", slug, project.name, role as "role: Role", person.name as person_name
            from member
@@ -45,11 +49,22 @@ pub async fn actor(store: &Store, person: PersonId, slug: &str) -> Result<Option
     .await?;
     Ok(row.map(|row| {
         let actor = Actor {
-            who: Who::Person { id: person, name: row.person_name },
+            who: Who::Person {
+                id: person,
+                name: row.person_name,
+            },
             project: row.id,
             grant: Grant::Role(row.role),
         };
-        (actor, Project { id: row.id, slug: row.slug, name: row.name, role: row.role })
+        (
+            actor,
+            Project {
+                id: row.id,
+                slug: row.slug,
+                name: row.name,
+                role: row.role,
+            },
+        )
     }))
 }
 
@@ -63,7 +78,9 @@ pub async fn operator(store: &Store, slug: &str) -> Result<Actor> {
     .await?
     .ok_or(Error::NotFound("project"))?;
     Ok(Actor {
-        who: Who::System { name: "command line".to_owned() },
+        who: Who::System {
+            name: "command line".to_owned(),
+        },
         project,
         grant: Grant::Operator,
     })
@@ -71,9 +88,10 @@ pub async fn operator(store: &Store, slug: &str) -> Result<Actor> {
 
 /// Every project's id and address, for the command line.
 pub async fn all(store: &Store) -> Result<Vec<(ProjectId, String)>> {
-    let rows = sqlx::query!(r#"select project_id as "id: ProjectId", slug from project order by slug"#)
-        .fetch_all(&store.pool)
-        .await?;
+    let rows =
+        sqlx::query!(r#"select project_id as "id: ProjectId", slug from project order by slug"#)
+            .fetch_all(&store.pool)
+            .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.slug)).collect())
 }
 
@@ -99,19 +117,30 @@ pub async fn create(
     .await?
     .ok_or(Error::NotFound("person"))?;
     if !row.may {
-        return Err(Error::Denied(domain::actor::Denied::Role { needed: Role::Admin, held: Role::Viewer }));
+        return Err(Error::Denied(domain::actor::Denied::Role {
+            needed: Role::Admin,
+            held: Role::Viewer,
+        }));
     }
     check_slug(slug).map_err(|message| Error::invalid("slug", message))?;
     check_label(name).map_err(|message| Error::invalid("name", message))?;
 
     let project: ProjectId = new_id();
-    let who = Who::Person { id: person, name: row.name };
+    let who = Who::Person {
+        id: person,
+        name: row.name,
+    };
     let mut command = Command::begin_as(store, "create_project", project, who, now).await?;
     insert(command.db(), project, slug, name, now).await?;
     add_admin(command.db(), project, person, now).await?;
     command.record("project.create", slug, json!({ "after": { "name": name } }));
     command.commit().await?;
-    Ok(Project { id: project, slug: slug.to_owned(), name: name.to_owned(), role: Role::Admin })
+    Ok(Project {
+        id: project,
+        slug: slug.to_owned(),
+        name: name.to_owned(),
+        role: Role::Admin,
+    })
 }
 
 /// Inserts a project with its head and its first environments.
@@ -132,9 +161,17 @@ pub(crate) async fn insert(
     .execute(&mut *db)
     .await
     .on_constraint("project_slug_unique", || {
-        Error::conflict("project_exists", format!("there is a project {slug} already"))
+        Error::conflict(
+            "project_exists",
+            format!("there is a project {slug} already"),
+        )
     })?;
-    sqlx::query!("insert into project_head (project_id) values ($1)", project.0).execute(&mut *db).await?;
+    sqlx::query!(
+        "insert into project_head (project_id) values ($1)",
+        project.0
+    )
+    .execute(&mut *db)
+    .await?;
     let first = [
         (PRODUCTION, Policy::guarded()),
         ("staging", Policy::default()),

@@ -18,7 +18,10 @@ use crate::{
 };
 
 /// Requests that `version` serve `environment`.
-#[expect(clippy::too_many_arguments, reason = "a request is exactly these words; a struct would be built at every call")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a request is exactly these words; a struct would be built at every call"
+)]
 pub async fn request(
     store: &Store,
     by: &Actor,
@@ -37,7 +40,16 @@ pub async fn request(
     may_promote(by, environment, &place.policy)?;
     place.check_unchanged(seen)?;
     let target = find_version(&mut command, place.prompt, version).await?;
-    let deployment = deploy(&mut command, by, &place, &target, DeploymentKind::Promote, reason, now).await?;
+    let deployment = deploy(
+        &mut command,
+        by,
+        &place,
+        &target,
+        DeploymentKind::Promote,
+        reason,
+        now,
+    )
+    .await?;
     let id: PromotionId = new_id();
     sqlx::query!(
         "insert into promotion
@@ -70,7 +82,12 @@ pub async fn request(
 }
 
 /// A page of a prompt's promotions, newest first.
-pub async fn list(store: &Store, by: &Actor, prompt: &PromptName, page: &PageRequest) -> Result<Listing<Promotion>> {
+pub async fn list(
+    store: &Store,
+    by: &Actor,
+    prompt: &PromptName,
+    page: &PageRequest,
+) -> Result<Listing<Promotion>> {
     by.may(Permission::Read)?;
     let after: Option<uuid::Uuid> = page
         .after()
@@ -113,5 +130,7 @@ pub async fn list(store: &Store, by: &Actor, prompt: &PromptName, page: &PageReq
             deployment_id: row.deployment_id,
         })
         .collect();
-    Ok(Listing::of(promotions, page, |promotion| promotion.id.to_string()))
+    Ok(Listing::of(promotions, page, |promotion| {
+        promotion.id.to_string()
+    }))
 }

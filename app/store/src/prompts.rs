@@ -64,7 +64,12 @@ pub async fn list(
     }))
 }
 
-async fn ids_by_name(store: &Store, by: &Actor, filter: &Filter, page: &PageRequest) -> Result<Vec<Uuid>> {
+async fn ids_by_name(
+    store: &Store,
+    by: &Actor,
+    filter: &Filter,
+    page: &PageRequest,
+) -> Result<Vec<Uuid>> {
     let ids = sqlx::query_scalar!(
         "select prompt_id
          from prompt
@@ -87,8 +92,17 @@ async fn ids_by_name(store: &Store, by: &Actor, filter: &Filter, page: &PageRequ
     Ok(ids)
 }
 
-async fn ids_by_change(store: &Store, by: &Actor, filter: &Filter, page: &PageRequest) -> Result<Vec<Uuid>> {
-    let after = page.after().map(moment_and_name).transpose().map_err(|error| Error::invalid("cursor", error.to_string()))?;
+async fn ids_by_change(
+    store: &Store,
+    by: &Actor,
+    filter: &Filter,
+    page: &PageRequest,
+) -> Result<Vec<Uuid>> {
+    let after = page
+        .after()
+        .map(moment_and_name)
+        .transpose()
+        .map_err(|error| Error::invalid("cursor", error.to_string()))?;
     let (at, name) = after.unzip();
     let ids = sqlx::query_scalar!(
         "select prompt_id
@@ -115,7 +129,11 @@ async fn ids_by_change(store: &Store, by: &Actor, filter: &Filter, page: &PageRe
 
 fn moment_and_name(key: &str) -> Result<(DateTime<Utc>, String), PageError> {
     let (micros, name) = key.split_once(' ').ok_or(PageError::Cursor)?;
-    let at = micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or(PageError::Cursor)?;
+    let at = micros
+        .parse()
+        .ok()
+        .and_then(DateTime::from_timestamp_micros)
+        .ok_or(PageError::Cursor)?;
     Ok((at, name.to_owned()))
 }
 
@@ -246,7 +264,11 @@ fn check(description: &str, tags: &[String]) -> Result<()> {
     if let Err(message) = check_tags(tags) {
         errors.push(FieldError::new("tags", message));
     }
-    if errors.is_empty() { Ok(()) } else { Err(Error::Invalid(errors)) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(errors))
+    }
 }
 
 /// Creates a prompt without versions.
@@ -317,12 +339,20 @@ pub async fn describe(
     check(description, tags)?;
     let mut command = Command::begin(store, "describe_prompt", by, now).await?;
     let id = lock(command.db(), by, name).await?;
-    let before = sqlx::query!("select description, tags from prompt where prompt_id = $1", id.0)
-        .fetch_one(command.db())
-        .await?;
-    sqlx::query!("update prompt set description = $2, tags = $3 where prompt_id = $1", id.0, description, tags)
-        .execute(command.db())
-        .await?;
+    let before = sqlx::query!(
+        "select description, tags from prompt where prompt_id = $1",
+        id.0
+    )
+    .fetch_one(command.db())
+    .await?;
+    sqlx::query!(
+        "update prompt set description = $2, tags = $3 where prompt_id = $1",
+        id.0,
+        description,
+        tags
+    )
+    .execute(command.db())
+    .await?;
     command.record(
         "prompt.describe",
         name.as_str(),

@@ -151,7 +151,10 @@ pub async fn roll_back(
     };
     let history = History {
         environment,
-        current: place.current.as_ref().map(|current| (current.number, current.previous_number)),
+        current: place
+            .current
+            .as_ref()
+            .map(|current| (current.number, current.previous_number)),
         wanted_served,
     };
     let target = history.rollback_target(to_version)?;
@@ -159,7 +162,16 @@ pub async fn roll_back(
         Some(version) => version,
         None => find_version(&mut command, place.prompt, target).await?,
     };
-    let deployment = deploy(&mut command, by, &place, &version, DeploymentKind::Rollback, reason, now).await?;
+    let deployment = deploy(
+        &mut command,
+        by,
+        &place,
+        &version,
+        DeploymentKind::Rollback,
+        reason,
+        now,
+    )
+    .await?;
     command.commit().await?;
     Ok(deployment)
 }
@@ -184,7 +196,16 @@ pub async fn break_glass(
     let place = Place::lock(&mut command, by, prompt, environment).await?;
     place.check_unchanged(seen)?;
     let version = find_version(&mut command, place.prompt, version).await?;
-    let deployment = deploy(&mut command, by, &place, &version, DeploymentKind::BreakGlass, reason, now).await?;
+    let deployment = deploy(
+        &mut command,
+        by,
+        &place,
+        &version,
+        DeploymentKind::BreakGlass,
+        reason,
+        now,
+    )
+    .await?;
     command.commit().await?;
     Ok(deployment)
 }
@@ -266,9 +287,12 @@ impl Place {
         .await?
         .ok_or(Error::NotFound("environment"))?;
         let current = match (row.deployment, row.version, row.number) {
-            (Some(deployment), Some(version), Some(number)) => {
-                Some(Current { deployment, version, number, previous_number: row.previous_number })
-            }
+            (Some(deployment), Some(version), Some(number)) => Some(Current {
+                deployment,
+                version,
+                number,
+                previous_number: row.previous_number,
+            }),
             _ => None,
         };
         Ok(Self {
@@ -284,9 +308,11 @@ impl Place {
     /// Refuses when something else serves than what was seen.
     pub fn check_unchanged(&self, seen: Option<DeploymentId>) -> Result<()> {
         match &self.current {
-            Some(current) if Some(current.deployment) != seen => {
-                Err(Refusal::Overtaken { serves: current.number, environment: self.environment.clone() }.into())
+            Some(current) if Some(current.deployment) != seen => Err(Refusal::Overtaken {
+                serves: current.number,
+                environment: self.environment.clone(),
             }
+            .into()),
             Some(_) | None => Ok(()),
         }
     }
@@ -300,7 +326,11 @@ pub(crate) struct Target {
     content_hash: ContentHash,
 }
 
-pub(crate) async fn find_version(command: &mut Command, prompt: PromptId, number: i32) -> Result<Target> {
+pub(crate) async fn find_version(
+    command: &mut Command,
+    prompt: PromptId,
+    number: i32,
+) -> Result<Target> {
     sqlx::query_as!(
         Target,
         r#"select version_id as "id: VersionId", number, status as "status: Status",
@@ -476,9 +506,17 @@ async fn move_statuses(command: &mut Command, place: &Place, version: &Target) -
     Ok(status)
 }
 
-pub(crate) async fn set_status(command: &mut Command, version: VersionId, status: Status) -> Result<()> {
-    sqlx::query!("update version set status = $2 where version_id = $1", version.0, status.word())
-        .execute(command.db())
-        .await?;
+pub(crate) async fn set_status(
+    command: &mut Command,
+    version: VersionId,
+    status: Status,
+) -> Result<()> {
+    sqlx::query!(
+        "update version set status = $2 where version_id = $1",
+        version.0,
+        status.word()
+    )
+    .execute(command.db())
+    .await?;
     Ok(())
 }

@@ -47,7 +47,9 @@ pub struct Loaded {
 pub async fn load(store: &Store, project: ProjectId) -> Result<Option<Loaded>> {
     // The feed's position is read first: what is committed while the rest is read will be
     // read again, which does no harm; the other order could miss it.
-    let Some(sequence) = sequence(store, project).await? else { return Ok(None) };
+    let Some(sequence) = sequence(store, project).await? else {
+        return Ok(None);
+    };
     let environments = environments(store, project).await?;
     let prompts = sqlx::query_scalar!(
         r#"select name as "name: PromptName" from prompt where project_id = $1"#,
@@ -56,20 +58,31 @@ pub async fn load(store: &Store, project: ProjectId) -> Result<Option<Loaded>> {
     .fetch_all(&store.pool)
     .await?;
     let served = served(store, project, None).await?;
-    Ok(Some(Loaded { project, sequence, environments, prompts, served }))
+    Ok(Some(Loaded {
+        project,
+        sequence,
+        environments,
+        prompts,
+        served,
+    }))
 }
 
 /// How far a project's change feed has come; none when there is no such project.
 pub async fn sequence(store: &Store, project: ProjectId) -> Result<Option<i64>> {
-    let sequence =
-        sqlx::query_scalar!("select change_sequence from project_head where project_id = $1", project.0)
-            .fetch_optional(&store.pool)
-            .await?;
+    let sequence = sqlx::query_scalar!(
+        "select change_sequence from project_head where project_id = $1",
+        project.0
+    )
+    .fetch_optional(&store.pool)
+    .await?;
     Ok(sequence)
 }
 
 /// A project's environments.
-pub async fn environments(store: &Store, project: ProjectId) -> Result<Vec<(String, EnvironmentId)>> {
+pub async fn environments(
+    store: &Store,
+    project: ProjectId,
+) -> Result<Vec<(String, EnvironmentId)>> {
     let rows = sqlx::query!(
         r#"select name, environment_id as "id: EnvironmentId" from environment where project_id = $1"#,
         project.0,
@@ -80,7 +93,11 @@ pub async fn environments(store: &Store, project: ProjectId) -> Result<Vec<(Stri
 }
 
 /// What serves in a project: all of it, or of the named prompts.
-pub async fn served(store: &Store, project: ProjectId, names: Option<&[String]>) -> Result<Vec<Served>> {
+pub async fn served(
+    store: &Store,
+    project: ProjectId,
+    names: Option<&[String]>,
+) -> Result<Vec<Served>> {
     let served = sqlx::query_as!(
         Served,
         r#"select prompt.name as "prompt: PromptName", environment.name as environment, version.number as version,

@@ -62,13 +62,19 @@ pub async fn load(store: &Store, id: &str, now: DateTime<Utc>) -> Result<Option<
 
 /// Ends a session.
 pub async fn delete(store: &Store, id: &str) -> Result<()> {
-    sqlx::query!("delete from session where session_id = $1", id).execute(&store.pool).await?;
+    sqlx::query!("delete from session where session_id = $1", id)
+        .execute(&store.pool)
+        .await?;
     Ok(())
 }
 
 /// Removes sessions and links that have expired.
 pub async fn delete_expired(store: &Store, now: DateTime<Utc>) -> Result<u64> {
-    let done = sqlx::query!("delete from session where expires_at <= $1", now).execute(&store.pool).await?;
-    sqlx::query!("delete from set_up_link where expires_at <= $1", now).execute(&store.pool).await?;
+    let done = sqlx::query!("delete from session where expires_at <= $1", now)
+        .execute(&store.pool)
+        .await?;
+    sqlx::query!("delete from set_up_link where expires_at <= $1", now)
+        .execute(&store.pool)
+        .await?;
     Ok(done.rows_affected())
 }

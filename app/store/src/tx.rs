@@ -25,7 +25,12 @@ pub(crate) struct Command {
 
 impl Command {
     /// Opens the transaction; `name` is for the logs.
-    pub async fn begin(store: &Store, name: &'static str, by: &Actor, now: DateTime<Utc>) -> Result<Self> {
+    pub async fn begin(
+        store: &Store,
+        name: &'static str,
+        by: &Actor,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
         Self::begin_as(store, name, by.project, by.who.clone(), now).await
     }
 
@@ -38,7 +43,15 @@ impl Command {
         now: DateTime<Utc>,
     ) -> Result<Self> {
         let tx = store.pool.begin().await?;
-        Ok(Self { tx, name, project, who, now, entries: Vec::new(), notices: Vec::new() })
+        Ok(Self {
+            tx,
+            name,
+            project,
+            who,
+            now,
+            entries: Vec::new(),
+            notices: Vec::new(),
+        })
     }
 
     /// The connection, for the command's own statements.
@@ -138,9 +151,13 @@ impl Command {
         .execute(&mut *self.tx)
         .await?;
         if change > head.change_sequence {
-            sqlx::query!("select pg_notify($1, $2)", crate::CHANGE_CHANNEL, format!("{project} {change}"))
-                .execute(&mut *self.tx)
-                .await?;
+            sqlx::query!(
+                "select pg_notify($1, $2)",
+                crate::CHANGE_CHANNEL,
+                format!("{project} {change}")
+            )
+            .execute(&mut *self.tx)
+            .await?;
         }
         self.tx.commit().await?;
         Ok(())

@@ -1,17 +1,16 @@
 //! Versions: reading them, saving a new one, moving one along its life by hand.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission, Who},
     content::{Content, ContentHash},
-    field::FieldError,
     id::{PromptId, VersionId},
     lifecycle::Status,
     page::{Listing, PageRequest},
     prompt::{FullVersion, MAX_DESCRIPTION, PromptName, Version, check_prose},
-    template::{self, Include},
+    template::{self, Include, Snippets},
 };
 use serde_json::json;
 use sqlx::{PgConnection, types::Json};
@@ -22,7 +21,12 @@ use crate::{Error, Result, Store, error::OnConstraint, new_id, prompts, releases
 const MAX_SNIPPETS: usize = 200;
 
 /// A page of a prompt's versions, newest first.
-pub async fn list(store: &Store, by: &Actor, prompt: &PromptName, page: &PageRequest) -> Result<Listing<Version>> {
+pub async fn list(
+    store: &Store,
+    by: &Actor,
+    prompt: &PromptName,
+    page: &PageRequest,
+) -> Result<Listing<Version>> {
     by.may(Permission::Read)?;
     let before = page
         .after_number()
@@ -52,7 +56,12 @@ pub async fn list(store: &Store, by: &Actor, prompt: &PromptName, page: &PageReq
 }
 
 /// One version with what it holds.
-pub async fn find(store: &Store, by: &Actor, prompt: &PromptName, number: i32) -> Result<Option<FullVersion>> {
+pub async fn find(
+    store: &Store,
+    by: &Actor,
+    prompt: &PromptName,
+    number: i32,
+) -> Result<Option<FullVersion>> {
     by.may(Permission::Read)?;
     let row = sqlx::query!(
         r#"select number, content_hash as "content_hash: ContentHash", status as "status: Status",
@@ -165,25 +174,25 @@ pub async fn create(
     let newest = newest(command.db(), prompt_id).await?;
     check_parent(newest.as_ref(), seen)?;
 
-    let snippets = load_snippets(command.db(), by, &content).await?;
-    let has_snippets = !snippets.is_empty();
-    let composed = template::compose(prompt.as_str(), &content, &|include: &Include| {
-        snippets.get(include).map(|snippet| snippet.source.clone())
-    })
-    .map_err(Error::Invalid)?;
+    let Loaded { snippets, direct } = load_snippets(command.db(), by, &content).await?;
+    let composed = template::compose("content", prompt.as_str(), &content, &snippets)
+        .map_err(Error::Invalid)?;
     let content_hash = composed.hash();
     if let Some(newest) = &newest
         && newest.content_hash == content_hash
     {
         return Err(Error::conflict(
             "same_content",
-            format!("version {} already holds exactly this content", newest.number),
+            format!(
+                "version {} already holds exactly this content",
+                newest.number
+            ),
         ));
     }
 
     let id: VersionId = new_id();
     let number = newest.as_ref().map_or(1, |newest| newest.number + 1);
-    let source = has_snippets.then_some(content);
+    let source = (!snippets.is_empty()).then_some(content);
     sqlx::query!(
         "insert into version
              (version_id, prompt_id, number, content, source, content_hash, parent_number, status, author,
@@ -203,11 +212,11 @@ pub async fn create(
     .execute(command.db())
     .await
     .on_constraint("version_number_unique", || overtaken(number))?;
-    for snippet in snippets.values().filter(|snippet| snippet.is_direct) {
+    for snippet in direct {
         sqlx::query!(
-            "insert into version_include (version_id, included_version_id) values ($1, $2) on conflict do nothing",
+            "insert into version_include (version_id, included_version_id) values ($1, $2)",
             id.0,
-            snippet.id.0,
+            snippet.0,
         )
         .execute(command.db())
         .await?;
@@ -284,7 +293,10 @@ async fn newest(db: &mut PgConnection, prompt: PromptId) -> Result<Option<Newest
 fn check_parent(newest: Option<&Newest>, seen: i32) -> Result<()> {
     let number = newest.map_or(0, |newest| newest.number);
     if seen > number || seen < 0 {
-        return Err(Error::invalid("parent", format!("there is no version {seen}")));
+        return Err(Error::invalid(
+            "parent",
+            format!("there is no version {seen}"),
+        ));
     }
     if seen < number {
         return Err(overtaken(number));
@@ -299,28 +311,34 @@ fn overtaken(number: i32) -> Error {
     )
 }
 
-struct Snippet {
-    id: VersionId,
-    source: Content,
-    is_direct: bool,
+/// Snippets as they were written, and the versions that the content itself names.
+struct Loaded {
+    snippets: Snippets,
+    direct: Vec<VersionId>,
 }
 
-/// Every snippet the content includes, and those they include, as they were written.
-async fn load_snippets(db: &mut PgConnection, by: &Actor, content: &Content) -> Result<HashMap<Include, Snippet>> {
-    let mut found: HashMap<Include, Snippet> = HashMap::new();
-    let mut wanted: Vec<(Include, bool)> = content.includes().into_iter().map(|include| (include, true)).collect();
-    while let Some((include, is_direct)) = wanted.pop() {
-        if let Some(known) = found.get_mut(&include) {
-            known.is_direct |= is_direct;
+/// Every snippet the content includes, and those they include.
+async fn load_snippets(db: &mut PgConnection, by: &Actor, content: &Content) -> Result<Loaded> {
+    let named: HashSet<Include> = content.includes().into_iter().collect();
+    let mut loaded = Loaded {
+        snippets: Snippets::new(),
+        direct: Vec::new(),
+    };
+    let mut wanted: Vec<Include> = named.iter().cloned().collect();
+    while let Some(include) = wanted.pop() {
+        if loaded.snippets.contains_key(&include) {
             continue;
         }
-        if found.len() >= MAX_SNIPPETS {
-            return Err(Error::Invalid(vec![FieldError::new(
+        if loaded.snippets.len() >= MAX_SNIPPETS {
+            return Err(Error::invalid(
                 "content.messages",
-                format!("includes more than {MAX_SNIPPETS} snippets"),
-            )]));
+                format!("include more than {MAX_SNIPPETS} snippets"),
+            ));
         }
-        let Ok(number) = i32::try_from(include.version) else { continue };
+        // What is not there, composing refuses by name and place.
+        let Ok(number) = i32::try_from(include.version) else {
+            continue;
+        };
         let row = sqlx::query!(
             r#"select version_id as "id: VersionId", coalesce(source, content) as "source!: Json<Content>"
                from version
@@ -332,13 +350,15 @@ async fn load_snippets(db: &mut PgConnection, by: &Actor, content: &Content) -> 
         )
         .fetch_optional(&mut *db)
         .await?;
-        // What is not there, composing refuses by name and place.
         if let Some(row) = row {
-            wanted.extend(row.source.0.includes().into_iter().map(|deeper| (deeper, false)));
-            found.insert(include, Snippet { id: row.id, source: row.source.0, is_direct });
+            wanted.extend(row.source.0.includes());
+            if named.contains(&include) {
+                loaded.direct.push(row.id);
+            }
+            loaded.snippets.insert(include, row.source.0);
         }
     }
-    Ok(found)
+    Ok(loaded)
 }
 
 /// Moves a version along its life by hand: a draft to testing, or giving one up.
