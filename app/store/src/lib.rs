@@ -20,6 +20,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod members;
 pub mod people;
+mod place;
 pub mod projects;
 pub mod promotions;
 pub mod prompts;

@@ -52,13 +52,12 @@ pub async fn add(
     )
     .fetch_optional(command.db())
     .await?;
-    let (id, name, has_signed_up) = match known {
-        Some(person) => (person.id, person.name, person.has_signed_up),
-        None => {
-            let id = new_id();
-            people::insert(&mut command, id, &email, name, false, now).await?;
-            (id, name.to_owned(), false)
-        }
+    let (id, name, has_signed_up) = if let Some(person) = known {
+        (person.id, person.name, person.has_signed_up)
+    } else {
+        let id = new_id();
+        people::insert(&mut command, id, &email, name, false, now).await?;
+        (id, name.to_owned(), false)
     };
     sqlx::query!(
         "insert into member (project_id, person_id, role, created_at) values ($1, $2, $3, $4)",

@@ -1,19 +1,20 @@
 //! Deployments: what served when, and the commands that change it. A rollback is one call here.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission, Who},
     content::ContentHash,
-    id::{DeploymentId, EnvironmentId, PromptId, VersionId},
-    lifecycle::Status,
+    id::DeploymentId,
     page::{Listing, PageRequest},
-    prompt::{PRODUCTION, PromptName, check_prose},
-    release::{Deployment, DeploymentKind, History, MAX_REASON, Policy, Refusal},
+    prompt::{PromptName, check_prose},
+    release::{Deployment, DeploymentKind, MAX_REASON, Refusal},
 };
-use serde_json::json;
 use sqlx::types::Json;
 
-use crate::{Error, Result, Store, consumers::SILENT_SECONDS, new_id, prompts, tx::Command};
+use crate::{
+    Error, Result, Store,
+    place::{Place, find_version},
+};
 
 /// A page of deployments, newest first; of one prompt and environment, or of all.
 pub async fn list(
@@ -122,56 +123,51 @@ pub enum Seen {
     OnArrival,
 }
 
+/// Where something is to serve, why, and what was seen there.
+#[derive(Clone, Copy, Debug)]
+pub struct Release<'a> {
+    /// The prompt.
+    pub prompt: &'a PromptName,
+    /// The environment.
+    pub environment: &'a str,
+    /// For the audit trail; may be empty except when the glass is broken.
+    pub reason: &'a str,
+    /// What was seen to serve there.
+    pub seen: Seen,
+}
+
 /// Goes back to the version served before, or to one that served at some time. Needs no approval
 /// and no gate. One transaction; every server and client hears of it on commit.
-#[tracing::instrument(skip_all, fields(prompt = %prompt, environment), err(level = "info"))]
 pub async fn roll_back(
     store: &Store,
     by: &Actor,
-    prompt: &PromptName,
-    environment: &str,
+    release: &Release<'_>,
     to_version: Option<i32>,
-    reason: &str,
-    seen: Seen,
     now: DateTime<Utc>,
 ) -> Result<Deployment> {
-    by.may_in(Permission::RollBack, environment)?;
-    check_reason(reason)?;
-    let seen = on_arrival(store, by, prompt, environment, seen).await?;
-    let mut command = Command::begin(store, "roll_back", by, now).await?;
-    let place = Place::lock(&mut command, by, prompt, environment).await?;
-    place.check_unchanged(seen)?;
+    by.may_in(Permission::RollBack, release.environment)?;
+    let (mut command, place) = Place::open(store, "roll_back", by, release, now).await?;
     let wanted = match to_version {
         None => None,
         Some(number) => Some(find_version(&mut command, place.prompt, number).await?),
     };
     let wanted_served = match &wanted {
         None => false,
-        Some(version) => ever_served(&mut command, &place, version.id).await?,
+        Some(version) => place.ever_served(&mut command, version.id()).await?,
     };
-    let history = History {
-        environment,
-        current: place
-            .current
-            .as_ref()
-            .map(|current| (current.number, current.previous_number)),
-        wanted_served,
-    };
-    let target = history.rollback_target(to_version)?;
+    let target = place.history(wanted_served).rollback_target(to_version)?;
     let version = match wanted {
         Some(version) => version,
         None => find_version(&mut command, place.prompt, target).await?,
     };
-    let deployment = deploy(
-        &mut command,
-        by,
-        &place,
-        &version,
-        DeploymentKind::Rollback,
-        reason,
-        now,
-    )
-    .await?;
+    let deployment = place
+        .deploy(
+            &mut command,
+            &version,
+            DeploymentKind::Rollback,
+            release.reason,
+        )
+        .await?;
     command.commit().await?;
     Ok(deployment)
 }
@@ -180,343 +176,28 @@ pub async fn roll_back(
 pub async fn break_glass(
     store: &Store,
     by: &Actor,
-    prompt: &PromptName,
-    environment: &str,
+    release: &Release<'_>,
     version: i32,
-    reason: &str,
     now: DateTime<Utc>,
 ) -> Result<Deployment> {
-    by.may_in(Permission::BreakGlass, environment)?;
-    check_reason(reason)?;
-    if reason.trim().is_empty() {
+    by.may_in(Permission::BreakGlass, release.environment)?;
+    if release.reason.trim().is_empty() {
         return Err(Refusal::ReasonMissing.into());
     }
-    let seen = on_arrival(store, by, prompt, environment, Seen::OnArrival).await?;
-    let mut command = Command::begin(store, "break_glass", by, now).await?;
-    let place = Place::lock(&mut command, by, prompt, environment).await?;
-    place.check_unchanged(seen)?;
+    let (mut command, place) = Place::open(store, "break_glass", by, release, now).await?;
     let version = find_version(&mut command, place.prompt, version).await?;
-    let deployment = deploy(
-        &mut command,
-        by,
-        &place,
-        &version,
-        DeploymentKind::BreakGlass,
-        reason,
-        now,
-    )
-    .await?;
+    let deployment = place
+        .deploy(
+            &mut command,
+            &version,
+            DeploymentKind::BreakGlass,
+            release.reason,
+        )
+        .await?;
     command.commit().await?;
     Ok(deployment)
 }
 
 pub(crate) fn check_reason(reason: &str) -> Result<()> {
     check_prose(reason, MAX_REASON).map_err(|message| Error::invalid("reason", message))
-}
-
-/// What serves right now: two commands that arrive together both see the same, and the second
-/// to get the lock finds that it was overtaken.
-pub(crate) async fn on_arrival(
-    store: &Store,
-    by: &Actor,
-    prompt: &PromptName,
-    environment: &str,
-    seen: Seen,
-) -> Result<Option<DeploymentId>> {
-    match seen {
-        Seen::Deployment(deployment) => Ok(deployment),
-        Seen::OnArrival => {
-            let deployment = sqlx::query_scalar!(
-                r#"select deployment_id as "id: DeploymentId"
-                   from serving
-                   join prompt using (prompt_id)
-                   join environment using (environment_id)
-                   where prompt.project_id = $1 and prompt.name = $2 and environment.name = $3"#,
-                by.project.0,
-                prompt.as_str(),
-                environment,
-            )
-            .fetch_optional(&store.pool)
-            .await?;
-            Ok(deployment)
-        }
-    }
-}
-
-/// A prompt in an environment, locked, with what serves there.
-pub(crate) struct Place {
-    pub prompt: PromptId,
-    name: PromptName,
-    environment_id: EnvironmentId,
-    environment: String,
-    pub policy: Policy,
-    current: Option<Current>,
-}
-
-struct Current {
-    deployment: DeploymentId,
-    version: VersionId,
-    number: i32,
-    previous_number: Option<i32>,
-}
-
-impl Place {
-    /// Locks the prompt and reads what serves: no release of this prompt interleaves with another.
-    pub async fn lock(
-        command: &mut Command,
-        by: &Actor,
-        prompt: &PromptName,
-        environment: &str,
-    ) -> Result<Self> {
-        let prompt_id = prompts::lock(command.db(), by, prompt).await?;
-        let row = sqlx::query!(
-            r#"select environment.environment_id as "environment_id: EnvironmentId", policy as "policy: Json<Policy>",
-                      deployment_id as "deployment?: DeploymentId", serving.version_id as "version?: VersionId",
-                      version.number as "number?", previous.number as "previous_number?"
-               from environment
-               left join serving
-                   on serving.environment_id = environment.environment_id and serving.prompt_id = $3
-               left join version using (version_id)
-               left join version as previous on previous.version_id = serving.previous_version_id
-               where environment.project_id = $1 and environment.name = $2"#,
-            by.project.0,
-            environment,
-            prompt_id.0,
-        )
-        .fetch_optional(command.db())
-        .await?
-        .ok_or(Error::NotFound("environment"))?;
-        let current = match (row.deployment, row.version, row.number) {
-            (Some(deployment), Some(version), Some(number)) => Some(Current {
-                deployment,
-                version,
-                number,
-                previous_number: row.previous_number,
-            }),
-            _ => None,
-        };
-        Ok(Self {
-            prompt: prompt_id,
-            name: prompt.clone(),
-            environment_id: row.environment_id,
-            environment: environment.to_owned(),
-            policy: row.policy.0,
-            current,
-        })
-    }
-
-    /// Refuses when something else serves than what was seen.
-    pub fn check_unchanged(&self, seen: Option<DeploymentId>) -> Result<()> {
-        match &self.current {
-            Some(current) if Some(current.deployment) != seen => Err(Refusal::Overtaken {
-                serves: current.number,
-                environment: self.environment.clone(),
-            }
-            .into()),
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-/// A version as releases need it.
-pub(crate) struct Target {
-    pub id: VersionId,
-    number: i32,
-    status: Status,
-    content_hash: ContentHash,
-}
-
-pub(crate) async fn find_version(
-    command: &mut Command,
-    prompt: PromptId,
-    number: i32,
-) -> Result<Target> {
-    sqlx::query_as!(
-        Target,
-        r#"select version_id as "id: VersionId", number, status as "status: Status",
-                  content_hash as "content_hash: ContentHash"
-           from version
-           where prompt_id = $1 and number = $2"#,
-        prompt.0,
-        number,
-    )
-    .fetch_optional(command.db())
-    .await?
-    .ok_or(Error::NotFound("version"))
-}
-
-async fn ever_served(command: &mut Command, place: &Place, version: VersionId) -> Result<bool> {
-    let served = sqlx::query_scalar!(
-        r#"select exists (
-               select from deployment
-               where environment_id = $1 and prompt_id = $2 and version_id = $3
-           ) as "served!""#,
-        place.environment_id.0,
-        place.prompt.0,
-        version.0,
-    )
-    .fetch_one(command.db())
-    .await?;
-    Ok(served)
-}
-
-/// Makes `version` serve: history row, statuses, audit entry and notice stand or fall together.
-pub(crate) async fn deploy(
-    command: &mut Command,
-    by: &Actor,
-    place: &Place,
-    version: &Target,
-    kind: DeploymentKind,
-    reason: &str,
-    now: DateTime<Utc>,
-) -> Result<Deployment> {
-    if let Some(current) = &place.current
-        && current.version == version.id
-    {
-        return Err(Refusal::AlreadyServing {
-            version: version.number,
-            environment: place.environment.clone(),
-        }
-        .into());
-    }
-    let status = move_statuses(command, place, version).await?;
-
-    let id: DeploymentId = new_id();
-    let from = place.current.as_ref();
-    // Remembering who was connected at this moment is what makes "n of N confirmed" mean something.
-    let n_clients = sqlx::query_scalar!(
-        r#"select count(*)::integer as "n!"
-           from consumer
-           where environment_id = $1 and left_at is null and seen_at > $2"#,
-        place.environment_id.0,
-        now - TimeDelta::seconds(SILENT_SECONDS),
-    )
-    .fetch_one(command.db())
-    .await?;
-    sqlx::query!(
-        "insert into deployment
-             (deployment_id, prompt_id, environment_id, version_id, from_version_id, kind, reason, by,
-              deployed_at, n_clients)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        id.0,
-        place.prompt.0,
-        place.environment_id.0,
-        version.id.0,
-        from.map(|current| current.version.0),
-        kind.word(),
-        reason,
-        command.author(),
-        now,
-        n_clients,
-    )
-    .execute(command.db())
-    .await?;
-    sqlx::query!(
-        "insert into confirmation (deployment_id, consumer)
-         select $1, consumer
-         from consumer
-         where environment_id = $2 and left_at is null and seen_at > $3",
-        id.0,
-        place.environment_id.0,
-        now - TimeDelta::seconds(SILENT_SECONDS),
-    )
-    .execute(command.db())
-    .await?;
-    sqlx::query!(
-        "insert into serving (prompt_id, environment_id, deployment_id, version_id, previous_version_id)
-         values ($1, $2, $3, $4, $5)
-         on conflict on constraint serving_one_version do update
-         set deployment_id = excluded.deployment_id,
-             version_id = excluded.version_id,
-             previous_version_id = excluded.previous_version_id",
-        place.prompt.0,
-        place.environment_id.0,
-        id.0,
-        version.id.0,
-        from.map(|current| current.version.0),
-    )
-    .execute(command.db())
-    .await?;
-
-    let deployment = Deployment {
-        deployment_id: id,
-        prompt: place.name.clone(),
-        environment: place.environment.clone(),
-        version: version.number,
-        from_version: from.map(|current| current.number),
-        content_hash: version.content_hash.clone(),
-        kind,
-        reason: reason.to_owned(),
-        by: by.who.clone(),
-        deployed_at: now,
-        n_clients,
-    };
-    let action = match kind {
-        DeploymentKind::Promote => "deployment.promote",
-        DeploymentKind::Rollback => "deployment.rollback",
-        DeploymentKind::BreakGlass => "deployment.break_glass",
-    };
-    command.record(
-        action,
-        place.name.as_str(),
-        json!({
-            "environment": place.environment,
-            "before": from.map(|current| json!({ "version": current.number })),
-            "after": { "version": version.number, "content_hash": version.content_hash, "status": status },
-            "reason": reason,
-            "deployment_id": id,
-        }),
-    );
-    command.tell(
-        "deployment",
-        json!({
-            "prompt": place.name,
-            "environment": place.environment,
-            "version": version.number,
-            "content_hash": version.content_hash,
-            "kind": kind,
-            "deployment_id": id,
-            "deployed_at": now,
-        }),
-    );
-    Ok(deployment)
-}
-
-/// A draft that is released starts testing; in production the old version steps down and the
-/// new one becomes active. Answers the released version's status.
-async fn move_statuses(command: &mut Command, place: &Place, version: &Target) -> Result<Status> {
-    let mut status = version.status;
-    if status == Status::Draft {
-        status = status.test()?;
-        set_status(command, version.id, status).await?;
-    }
-    if place.environment != PRODUCTION {
-        return Ok(status);
-    }
-    // The old one first: at no moment are there two.
-    sqlx::query!(
-        "update version set status = $2 where prompt_id = $1 and status = 'active'",
-        place.prompt.0,
-        Status::Active.superseded().word(),
-    )
-    .execute(command.db())
-    .await?;
-    status = status.activate()?;
-    set_status(command, version.id, status).await?;
-    Ok(status)
-}
-
-pub(crate) async fn set_status(
-    command: &mut Command,
-    version: VersionId,
-    status: Status,
-) -> Result<()> {
-    sqlx::query!(
-        "update version set status = $2 where version_id = $1",
-        version.0,
-        status.word()
-    )
-    .execute(command.db())
-    .await?;
-    Ok(())
 }

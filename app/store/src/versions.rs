@@ -15,7 +15,9 @@ use domain::{
 use serde_json::json;
 use sqlx::{PgConnection, types::Json};
 
-use crate::{Error, Result, Store, error::OnConstraint, new_id, prompts, releases, tx::Command};
+use crate::{
+    Error, Result, Store, error::OnConstraint, new_id, place, prompts, releases, tx::Command,
+};
 
 /// How many snippets one save may load, however they are nested.
 const MAX_SNIPPETS: usize = 200;
@@ -388,7 +390,7 @@ pub async fn set_status(
     .await?
     .ok_or(Error::NotFound("version"))?;
     let status = row.status.set_by_hand(to)?;
-    releases::set_status(&mut command, row.id, status).await?;
+    place::set_status(&mut command, row.id, status).await?;
     command.record(
         "version.status",
         prompt.as_str(),
