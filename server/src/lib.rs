@@ -1,1 +1,3 @@
-//! placeholder
+//! How Cueline runs.
+
+pub mod postgres;
