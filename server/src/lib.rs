@@ -1,3 +1,4 @@
 //! How Cueline runs.
 
+pub mod assets;
 pub mod postgres;
