@@ -1,1 +1,5 @@
-use leptos::prelude::*; #[component] pub fn App() -> impl IntoView { view!{<p>"hi"</p>} }
+use leptos::prelude::*;
+#[component]
+pub fn App() -> impl IntoView {
+    view! {<p>"hi"</p>}
+}

@@ -16,7 +16,10 @@ pub struct FieldError {
 impl FieldError {
     /// A refusal of `field`.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
+        Self {
+            field: field.into(),
+            message: message.into(),
+        }
     }
 }
 
@@ -38,25 +41,33 @@ impl Fields {
     /// Starts reading `value`; anything but an object is one error.
     pub fn new(path: &str, value: Value) -> Self {
         let mut errors = Vec::new();
-        let members = match value {
-            Value::Object(members) => members,
-            _ => {
-                let field = if path.is_empty() { "body" } else { path };
-                errors.push(FieldError::new(field, "must be an object"));
-                Map::new()
-            }
+        let members = if let Value::Object(members) = value {
+            members
+        } else {
+            let field = if path.is_empty() { "body" } else { path };
+            errors.push(FieldError::new(field, "must be an object"));
+            Map::new()
         };
-        Self { path: path.to_owned(), members, errors }
+        Self {
+            path: path.to_owned(),
+            members,
+            errors,
+        }
     }
 
     /// The full path of a member, for error messages.
     pub fn path_of(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.path)
+        }
     }
 
     /// Records that `name` was refused.
     pub fn refuse(&mut self, name: &str, message: impl Into<String>) {
-        self.errors.push(FieldError::new(self.path_of(name), message));
+        self.errors
+            .push(FieldError::new(self.path_of(name), message));
     }
 
     /// Takes over errors found deeper down; their paths are already full.
@@ -67,17 +78,18 @@ impl Fields {
     /// Takes a member as it is; `null` counts as absent.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         // `shift_remove` keeps the order of the rest, so unknown members are listed as sent.
-        self.members.shift_remove(name).filter(|value| !value.is_null())
+        self.members
+            .shift_remove(name)
+            .filter(|value| !value.is_null())
     }
 
     /// A string that may be missing.
     pub fn text(&mut self, name: &str) -> Option<String> {
-        match self.take(name)? {
-            Value::String(text) => Some(text),
-            _ => {
-                self.refuse(name, "must be a string");
-                None
-            }
+        if let Value::String(text) = self.take(name)? {
+            Some(text)
+        } else {
+            self.refuse(name, "must be a string");
+            None
         }
     }
 
@@ -93,12 +105,11 @@ impl Fields {
 
     /// true or false, or missing.
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
-        match self.take(name)? {
-            Value::Bool(value) => Some(value),
-            _ => {
-                self.refuse(name, "must be true or false");
-                None
-            }
+        if let Value::Bool(value) = self.take(name)? {
+            Some(value)
+        } else {
+            self.refuse(name, "must be true or false");
+            None
         }
     }
 
@@ -124,12 +135,11 @@ impl Fields {
 
     /// A list that may be missing.
     pub fn list(&mut self, name: &str) -> Option<Vec<Value>> {
-        match self.take(name)? {
-            Value::Array(items) => Some(items),
-            _ => {
-                self.refuse(name, "must be a list");
-                None
-            }
+        if let Value::Array(items) = self.take(name)? {
+            Some(items)
+        } else {
+            self.refuse(name, "must be a list");
+            None
         }
     }
 
@@ -152,7 +162,11 @@ impl Fields {
         for name in unknown {
             self.refuse(&name, "is not a known field");
         }
-        if self.errors.is_empty() { Ok(built()) } else { Err(self.errors) }
+        if self.errors.is_empty() {
+            Ok(built())
+        } else {
+            Err(self.errors)
+        }
     }
 }
 

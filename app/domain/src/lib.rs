@@ -4,20 +4,21 @@
 //! in the server and in the browser. Time and ids are arguments. Refusals are
 //! small enums whose `Display` a person can read.
 
+pub mod field;
 pub mod id;
 pub mod page;
-pub mod field;
 
 pub mod actor;
 
+pub mod cache;
 pub mod content;
-pub mod template;
-pub mod variable;
+pub mod diff;
 pub mod lint;
 pub mod prompt;
-pub mod diff;
-pub mod cache;
+pub mod template;
+pub mod variable;
 
-pub mod lifecycle;
-pub mod release;
 pub mod audit;
+pub mod lifecycle;
+pub mod project;
+pub mod release;

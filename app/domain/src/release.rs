@@ -1,0 +1,413 @@
+//! Deployments: how a version comes to serve an environment, and what a rollback goes back to.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    actor::{Actor, Denied, Permission, Who},
+    id::{DeploymentId, PromotionId},
+    prompt::PromptName,
+};
+
+/// The longest reason, in characters.
+pub const MAX_REASON: usize = 1_000;
+
+/// How a version came to serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type))]
+#[cfg_attr(feature = "sqlx", sqlx(type_name = "text", rename_all = "snake_case"))]
+#[serde(rename_all = "snake_case")]
+pub enum DeploymentKind {
+    /// By a promotion, as the environment's policy asks.
+    Promote,
+    /// Back to a version that served before.
+    Rollback,
+    /// Past the policy, with a reason; loud everywhere.
+    BreakGlass,
+}
+
+impl DeploymentKind {
+    /// The word used in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Promote => "promote",
+            Self::Rollback => "rollback",
+            Self::BreakGlass => "break_glass",
+        }
+    }
+
+    /// What it is called on a page.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Promote => "promoted",
+            Self::Rollback => "rolled back",
+            Self::BreakGlass => "break-glass",
+        }
+    }
+}
+
+/// What an environment asks of a promotion.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Policy {
+    /// A passed gate run on the same content.
+    #[serde(default)]
+    pub gate: bool,
+    /// How many people other than the author must approve.
+    #[serde(default)]
+    pub approvals: u16,
+}
+
+impl Policy {
+    /// What production asks for unless told otherwise: a passed gate and one approval.
+    #[must_use]
+    pub const fn guarded() -> Self {
+        Self {
+            gate: true,
+            approvals: 1,
+        }
+    }
+
+    /// Whether promotions execute at once.
+    #[must_use]
+    pub const fn asks_for_nothing(&self) -> bool {
+        !self.gate && self.approvals == 0
+    }
+}
+
+/// One deployment, as history shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// The deployment.
+    pub deployment_id: DeploymentId,
+    /// The prompt.
+    pub prompt: PromptName,
+    /// Where it serves.
+    pub environment: String,
+    /// What serves from then on.
+    pub version: i32,
+    /// What served until then.
+    pub from_version: Option<i32>,
+    /// The content that serves.
+    pub content_hash: crate::content::ContentHash,
+    /// How it came to serve.
+    pub kind: DeploymentKind,
+    /// Why, in the words of the one who did it.
+    pub reason: String,
+    /// Who did it.
+    pub by: Who,
+    /// From when.
+    pub deployed_at: DateTime<Utc>,
+    /// Clients connected to the environment at that moment.
+    pub n_clients: i32,
+}
+
+/// How far a promotion has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type))]
+#[cfg_attr(feature = "sqlx", sqlx(type_name = "text", rename_all = "snake_case"))]
+#[serde(rename_all = "snake_case")]
+pub enum PromotionStatus {
+    /// Something is still missing.
+    Waiting,
+    /// Everything is there; it can be executed.
+    Approved,
+    /// It serves.
+    Executed,
+    /// Somebody said no.
+    Rejected,
+    /// The requester took it back.
+    Cancelled,
+}
+
+/// A request to serve a version in an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// The request.
+    pub id: PromotionId,
+    /// How far it has come.
+    pub status: PromotionStatus,
+    /// What it still waits for, in words.
+    pub missing: Vec<String>,
+    /// The prompt.
+    pub prompt: PromptName,
+    /// Where it is to serve.
+    pub environment: String,
+    /// What is to serve.
+    pub version: i32,
+    /// Why.
+    pub reason: String,
+    /// Who asks.
+    pub requested_by: Who,
+    /// When.
+    pub requested_at: DateTime<Utc>,
+    /// What came of it.
+    pub deployment_id: Option<DeploymentId>,
+}
+
+/// Why a release was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The actor may not.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The environment is protected and the actor cannot vouch for it.
+    #[error("{environment} is protected: {denied}")]
+    Protected {
+        /// The environment.
+        environment: String,
+        /// What is missing.
+        denied: Denied,
+    },
+    /// It serves already.
+    #[error("version {version} already serves {environment}")]
+    AlreadyServing {
+        /// The version.
+        version: i32,
+        /// The environment.
+        environment: String,
+    },
+    /// Nothing serves, so there is nothing to go back from.
+    #[error("nothing serves {environment} yet, so there is nothing to roll back")]
+    NothingServes {
+        /// The environment.
+        environment: String,
+    },
+    /// Only one version ever served.
+    #[error(
+        "version {version} is the first that served {environment}: there is nothing to go back to"
+    )]
+    NothingBefore {
+        /// The version that serves.
+        version: i32,
+        /// The environment.
+        environment: String,
+    },
+    /// A rollback goes only where production has been.
+    #[error("version {version} never served {environment}: request a promotion instead")]
+    NeverServed {
+        /// The version asked for.
+        version: i32,
+        /// The environment.
+        environment: String,
+    },
+    /// Somebody was faster.
+    #[error(
+        "{environment} changed meanwhile: it now serves version {serves}; look again before you decide"
+    )]
+    Overtaken {
+        /// What serves now.
+        serves: i32,
+        /// The environment.
+        environment: String,
+    },
+    /// Breaking the glass without saying why.
+    #[error("breaking the glass needs a reason")]
+    ReasonMissing,
+}
+
+/// Whether `by` may put a version into an environment with this policy.
+///
+/// Gates and approvals are evidence a promotion collects; until they exist the
+/// approver's own word is what protects a protected environment.
+pub fn may_promote(by: &Actor, environment: &str, policy: &Policy) -> Result<(), Refusal> {
+    by.may_in(Permission::RequestPromotion, environment)?;
+    if policy.asks_for_nothing() {
+        return Ok(());
+    }
+    by.may_in(Permission::PromoteProtected, environment)
+        .map_err(|denied| Refusal::Protected {
+            environment: environment.to_owned(),
+            denied,
+        })
+}
+
+/// What served, oldest first, as far as a rollback needs to know.
+pub struct History<'a> {
+    /// The environment.
+    pub environment: &'a str,
+    /// The version that serves now and the one it replaced.
+    pub current: Option<(i32, Option<i32>)>,
+    /// Whether the version asked for ever served here.
+    pub wanted_served: bool,
+}
+
+impl History<'_> {
+    /// The version a rollback goes to: the one asked for, or the one served before.
+    pub fn rollback_target(&self, wanted: Option<i32>) -> Result<i32, Refusal> {
+        let environment = || self.environment.to_owned();
+        let (serves, before) = self.current.ok_or_else(|| Refusal::NothingServes {
+            environment: environment(),
+        })?;
+        match wanted {
+            Some(version) if version == serves => Err(Refusal::AlreadyServing {
+                version,
+                environment: environment(),
+            }),
+            Some(version) if !self.wanted_served => Err(Refusal::NeverServed {
+                version,
+                environment: environment(),
+            }),
+            Some(version) => Ok(version),
+            None => before.ok_or_else(|| Refusal::NothingBefore {
+                version: serves,
+                environment: environment(),
+            }),
+        }
+    }
+}
+
+/// A connected client: an application that holds a stream open, and what it said it serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consumer {
+    /// The name it gave itself.
+    pub consumer: String,
+    /// The environment it follows.
+    pub environment: String,
+    /// Since when it has been connected.
+    pub connected_at: DateTime<Utc>,
+    /// When it was last heard of.
+    pub seen_at: DateTime<Utc>,
+}
+
+/// How far a deployment has reached the clients that were connected when it happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Propagation {
+    /// The deployment.
+    pub deployment: Deployment,
+    /// One row for every client that was connected at the moment, or confirmed since.
+    pub clients: Vec<Confirmation>,
+}
+
+/// One client's confirmation of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The client.
+    pub consumer: String,
+    /// When it said that it applied the deployment; none while it has not.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// Whether it is still connected.
+    pub connected: bool,
+}
+
+impl Propagation {
+    /// Clients that confirmed.
+    #[must_use]
+    pub fn n_confirmed(&self) -> usize {
+        self.clients
+            .iter()
+            .filter(|client| client.confirmed_at.is_some())
+            .count()
+    }
+
+    /// Whether every client that can still answer has confirmed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.clients
+            .iter()
+            .all(|client| client.confirmed_at.is_some() || !client.connected)
+    }
+
+    /// The slowest confirmation so far, in milliseconds after the commit.
+    #[must_use]
+    pub fn slowest_ms(&self) -> Option<i64> {
+        self.clients
+            .iter()
+            .filter_map(|client| client.confirmed_at)
+            .map(|at| (at - self.deployment.deployed_at).num_milliseconds().max(0))
+            .max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        actor::{Grant, Role},
+        id::{PersonId, ProjectId},
+    };
+
+    fn person(role: Role) -> Actor {
+        Actor {
+            who: Who::Person {
+                id: PersonId(Uuid::nil()),
+                name: "Ada".into(),
+            },
+            project: ProjectId(Uuid::nil()),
+            grant: Grant::Role(role),
+        }
+    }
+
+    fn history(current: Option<(i32, Option<i32>)>, wanted_served: bool) -> History<'static> {
+        History {
+            environment: "production",
+            current,
+            wanted_served,
+        }
+    }
+
+    #[test]
+    fn a_rollback_goes_to_the_version_served_before() {
+        assert_eq!(
+            history(Some((41, Some(40))), false).rollback_target(None),
+            Ok(40)
+        );
+        // Undo is a rollback too.
+        assert_eq!(
+            history(Some((40, Some(41))), false).rollback_target(None),
+            Ok(41)
+        );
+        assert_eq!(
+            history(Some((41, Some(40))), true).rollback_target(Some(12)),
+            Ok(12)
+        );
+    }
+
+    #[test]
+    fn a_rollback_needs_somewhere_to_go() {
+        let environment = || "production".to_owned();
+        assert_eq!(
+            history(None, false).rollback_target(None),
+            Err(Refusal::NothingServes {
+                environment: environment()
+            })
+        );
+        assert_eq!(
+            history(Some((1, None)), false).rollback_target(None),
+            Err(Refusal::NothingBefore {
+                version: 1,
+                environment: environment()
+            })
+        );
+        assert_eq!(
+            history(Some((2, Some(1))), true).rollback_target(Some(2)),
+            Err(Refusal::AlreadyServing {
+                version: 2,
+                environment: environment()
+            })
+        );
+        assert_eq!(
+            history(Some((2, Some(1))), false).rollback_target(Some(3)),
+            Err(Refusal::NeverServed {
+                version: 3,
+                environment: environment()
+            })
+        );
+    }
+
+    #[test]
+    fn a_protected_environment_needs_an_approver() {
+        assert!(may_promote(&person(Role::Editor), "staging", &Policy::default()).is_ok());
+        assert!(may_promote(&person(Role::Approver), "production", &Policy::guarded()).is_ok());
+        let refusal =
+            may_promote(&person(Role::Editor), "production", &Policy::guarded()).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "production is protected: this needs the approver role; yours is editor"
+        );
+        assert!(may_promote(&person(Role::Viewer), "staging", &Policy::default()).is_err());
+    }
+}
