@@ -1,1 +1,4 @@
-//! placeholder
+//! How Cueline runs.
+
+pub mod assets;
+pub mod postgres;
