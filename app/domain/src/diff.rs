@@ -23,6 +23,9 @@ pub struct ContentDiff {
     pub messages: Vec<MessageDiff>,
     /// Variables and placeholders that differ, and what that means for callers.
     pub variables: Vec<VariableChange>,
+    /// Whether the same variables are only listed otherwise: in another order, or as an empty
+    /// list instead of none. It means nothing to anyone but the hash.
+    pub variables_rearranged: bool,
     /// Model settings that differ.
     pub model: Vec<SettingChange>,
     /// Text became chat, or the other way round.
@@ -59,9 +62,13 @@ impl std::fmt::Display for SettingChange {
 
 /// Compares two contents.
 pub fn diff(old: &Content, new: &Content) -> ContentDiff {
+    let variables = callers::changes(old, new);
+    let is_declared_alike = variables.iter().all(|change| change.is_placeholder);
     ContentDiff {
         messages: messages::align(&old.messages, &new.messages),
-        variables: callers::changes(old, new),
+        variables_rearranged: is_declared_alike
+            && canonical(&old.variables) != canonical(&new.variables),
+        variables,
         model: model_changes(old.model.as_ref(), new.model.as_ref()),
         kind: setting("type", Some(kind_word(old.kind)), Some(kind_word(new.kind))),
         tools_changed: canonical(&old.tools) != canonical(&new.tools),
@@ -111,6 +118,9 @@ impl ContentDiff {
             .filter(|change| change.is_placeholder)
             .count();
         parts.extend(counted(self.variables.len() - n_placeholders, "variable"));
+        if self.variables_rearranged {
+            parts.push("order of variables".to_owned());
+        }
         parts.extend(counted(n_placeholders, "placeholder"));
         parts.extend(self.model.iter().map(ToString::to_string));
         if self.tools_changed {

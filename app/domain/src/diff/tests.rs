@@ -277,3 +277,12 @@ fn the_summary_is_one_line() {
     let sent = serde_json::to_string(&found).unwrap();
     assert_eq!(serde_json::from_str::<ContentDiff>(&sent).unwrap(), found);
 }
+
+#[test]
+fn a_difference_only_the_hash_sees_is_still_named() {
+    let mut old = chat(&[("user", "x")]);
+    old.variables = Some(Vec::new());
+    let new = chat(&[("user", "x")]);
+    assert_ne!(old.hash(), new.hash());
+    assert_eq!(diff(&old, &new).summary(), "order of variables");
+}
