@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! What providers cache: the prompt's beginning, block by block, as long as it stays the same
 //! to the byte. Here is which blocks there are and where a change first breaks them; what
 //! that costs needs prices and traffic and is reckoned elsewhere.
@@ -309,4 +306,3 @@ mod tests {
         assert_eq!(change.chars_to_last_breakpoint, Some(0));
     }
 }
->>>>>>> content

@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! What changed between two contents, for the people who compare versions and for the callers
 //! who might break. Everything here crosses to the browser.
 
@@ -185,4 +182,3 @@ fn model_changes(old: Option<&Model>, new: Option<&Model>) -> Vec<SettingChange>
 
 #[cfg(test)]
 mod tests;
->>>>>>> content

@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! What a reviewer should look at before a version is saved: ways for a stranger's text to
 //! pass as instructions, characters that hide something, secrets. Findings never stop a save.
 
@@ -287,4 +284,3 @@ fn more(count: usize) -> String {
 
 #[cfg(test)]
 mod tests;
->>>>>>> content
