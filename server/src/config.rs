@@ -94,7 +94,8 @@ impl Config {
     /// Flags and environment over `cueline.toml` in the working directory over defaults.
     pub fn load(options: Options) -> anyhow::Result<Self> {
         let file = match std::fs::read_to_string("cueline.toml") {
-            Ok(text) => toml::from_str(&text).context("cueline.toml is not what `cueline serve --help` lists")?,
+            Ok(text) => toml::from_str(&text)
+                .context("cueline.toml is not what `cueline serve --help` lists")?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Options::default(),
             Err(error) => return Err(error).context("cueline.toml cannot be read"),
         };
@@ -102,8 +103,14 @@ impl Config {
     }
 
     fn merge(first: Options, file: Options) -> anyhow::Result<Self> {
-        let listen = first.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)));
-        let public_url = first.public_url.or(file.public_url).unwrap_or_else(|| format!("http://{listen}"));
+        let listen = first
+            .listen
+            .or(file.listen)
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)));
+        let public_url = first
+            .public_url
+            .or(file.public_url)
+            .unwrap_or_else(|| format!("http://{listen}"));
         anyhow::ensure!(
             public_url.starts_with("http://") || public_url.starts_with("https://"),
             "the public URL must start with http:// or https://: {public_url}"
@@ -115,14 +122,24 @@ impl Config {
         Ok(Self {
             listen,
             public_url: public_url.trim_end_matches('/').to_owned(),
-            database_url: first.database_url.or(file.database_url).filter(|url| !url.is_empty()),
+            database_url: first
+                .database_url
+                .or(file.database_url)
+                .filter(|url| !url.is_empty()),
             data_dir,
-            database_connections: first.database_connections.or(file.database_connections).unwrap_or(10).max(2),
+            database_connections: first
+                .database_connections
+                .or(file.database_connections)
+                .unwrap_or(10)
+                .max(2),
             log_format: first.log_format.or(file.log_format).unwrap_or_default(),
             log: first.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             client_address_header: first.client_address_header.or(file.client_address_header),
             change_days: first.change_days.or(file.change_days).unwrap_or(7),
-            shutdown_seconds: first.shutdown_seconds.or(file.shutdown_seconds).unwrap_or(10),
+            shutdown_seconds: first
+                .shutdown_seconds
+                .or(file.shutdown_seconds)
+                .unwrap_or(10),
         })
     }
 
@@ -143,7 +160,11 @@ fn default_data_dir() -> anyhow::Result<PathBuf> {
         return Ok(PathBuf::from(folder).join("cueline"));
     }
     let home = std::env::var_os("HOME").context("neither CUELINE_DATA_DIR nor HOME is set")?;
-    let place = if cfg!(target_os = "macos") { "Library/Application Support/cueline" } else { ".local/share/cueline" };
+    let place = if cfg!(target_os = "macos") {
+        "Library/Application Support/cueline"
+    } else {
+        ".local/share/cueline"
+    };
     Ok(PathBuf::from(home).join(place))
 }
 
@@ -153,8 +174,12 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
-        let flags = Options { database_connections: Some(3), ..Options::default() };
-        let file: Options = toml::from_str("database_connections = 7\nlisten = \"0.0.0.0:80\"").unwrap();
+        let flags = Options {
+            database_connections: Some(3),
+            ..Options::default()
+        };
+        let file: Options =
+            toml::from_str("database_connections = 7\nlisten = \"0.0.0.0:80\"").unwrap();
         let config = Config::merge(flags, file).unwrap();
         assert_eq!(config.database_connections, 3);
         assert_eq!(config.public_url, "http://0.0.0.0:80");

@@ -45,7 +45,11 @@ pub struct ChangeMessage {
 impl ChangeMessage {
     fn new(change: Change) -> Self {
         let payload = change.payload.to_string();
-        Self { change, payload, with_content: OnceLock::new() }
+        Self {
+            change,
+            payload,
+            with_content: OnceLock::new(),
+        }
     }
 
     /// A member of the payload.
@@ -83,7 +87,10 @@ impl Live {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         let channel = channels.entry(project).or_insert_with(Channel::new);
         let missed = after.and_then(|after| channel.since(after));
-        Following { missed, receiver: channel.sender.subscribe() }
+        Following {
+            missed,
+            receiver: channel.sender.subscribe(),
+        }
     }
 
     fn send(&self, project: ProjectId, message: Message) {
@@ -120,7 +127,10 @@ impl Live {
 
 impl Channel {
     fn new() -> Self {
-        Self { sender: broadcast::channel(BUFFER).0, recent: VecDeque::new() }
+        Self {
+            sender: broadcast::channel(BUFFER).0,
+            recent: VecDeque::new(),
+        }
     }
 
     /// What came after `after`, if none of it has been forgotten.
@@ -166,7 +176,9 @@ pub async fn keep_up(
 }
 
 async fn listen(store: &Store, serving: &Serving, live: &Live) -> store::Result<()> {
-    let mut listener = store.listen(&[CHANGE_CHANNEL, CONFIRMATION_CHANNEL]).await?;
+    let mut listener = store
+        .listen(&[CHANGE_CHANNEL, CONFIRMATION_CHANNEL])
+        .await?;
     catch_up(store, serving, live).await?;
     serving.set_stale(false);
     let mut reconcile = tokio::time::interval(RECONCILE);

@@ -57,22 +57,44 @@ pub struct Inbox {
 pub fn queues() -> (Queues, Inbox) {
     let (sender, receiver) = mpsc::channel(CAPACITY);
     let open = Arc::new(Mutex::new(HashMap::new()));
-    (Queues { words: sender, open: Arc::clone(&open) }, Inbox { words: receiver, open })
+    (
+        Queues {
+            words: sender,
+            open: Arc::clone(&open),
+        },
+        Inbox {
+            words: receiver,
+            open,
+        },
+    )
 }
 
 impl Queues {
     /// A stream opened.
     pub fn opened(&self, sighting: Sighting) -> Result<(), Full> {
-        self.words.try_send(Word::Sighting(sighting.clone())).map_err(|_| Full)?;
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(sighting.connection, sighting);
+        self.words
+            .try_send(Word::Sighting(sighting.clone()))
+            .map_err(|_| Full)?;
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(sighting.connection, sighting);
         Ok(())
     }
 
     /// A stream closed.
     pub fn closed(&self, connection: Uuid, clock: &Clock) {
-        let known = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection);
+        let known = self
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&connection);
         if let Some(sighting) = known {
-            let goodbye = Sighting { open: false, at: clock.now(), ..sighting };
+            let goodbye = Sighting {
+                open: false,
+                at: clock.now(),
+                ..sighting
+            };
             // A goodbye that finds no place is made up for by silence.
             if self.words.try_send(Word::Sighting(goodbye)).is_err() {
                 tracing::warn!("the queue is full: a client's goodbye was dropped");
@@ -82,13 +104,18 @@ impl Queues {
 
     /// A client applied a deployment.
     pub fn applied(&self, applied: Applied) -> Result<(), Full> {
-        self.words.try_send(Word::Applied(applied)).map_err(|_| Full)
+        self.words
+            .try_send(Word::Applied(applied))
+            .map_err(|_| Full)
     }
 
     /// Streams open in this process.
     #[must_use]
     pub fn n_open(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 }
 
@@ -128,7 +155,12 @@ impl Inbox {
     fn still_open(&self, clock: &Clock) -> Vec<Sighting> {
         let now = clock.now();
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.values().map(|sighting| Sighting { at: now, ..sighting.clone() }).collect()
+        open.values()
+            .map(|sighting| Sighting {
+                at: now,
+                ..sighting.clone()
+            })
+            .collect()
     }
 }
 

@@ -55,8 +55,13 @@ const DAY: &str = "day";
 static HASHING: Semaphore = Semaphore::const_new(2);
 
 /// Who is signed in, if anybody. A request without a cookie asks nothing of the database.
-pub async fn who(session: &Session, clock: &Clock) -> Result<Option<PersonId>, tower_sessions::session::Error> {
-    let Some(person) = session.get::<PersonId>(PERSON).await? else { return Ok(None) };
+pub async fn who(
+    session: &Session,
+    clock: &Clock,
+) -> Result<Option<PersonId>, tower_sessions::session::Error> {
+    let Some(person) = session.get::<PersonId>(PERSON).await? else {
+        return Ok(None);
+    };
     let today = clock.now().date_naive().to_string();
     if session.get::<String>(DAY).await?.as_deref() != Some(&today) {
         session.insert(DAY, today).await?;
@@ -96,8 +101,12 @@ fn backend(error: impl std::fmt::Display) -> session_store::Error {
 }
 
 fn encode(record: &Record) -> session_store::Result<(Value, Option<PersonId>)> {
-    let value = serde_json::to_value(record).map_err(|error| session_store::Error::Encode(error.to_string()))?;
-    let person = record.data.get(PERSON).and_then(|id| serde_json::from_value(id.clone()).ok());
+    let value = serde_json::to_value(record)
+        .map_err(|error| session_store::Error::Encode(error.to_string()))?;
+    let person = record
+        .data
+        .get(PERSON)
+        .and_then(|id| serde_json::from_value(id.clone()).ok());
     Ok((value, person))
 }
 
@@ -107,9 +116,15 @@ impl SessionStore for Sessions {
         loop {
             let (value, person) = encode(record)?;
             let expires_at = expiry(record.expiry_date);
-            let is_new = store::sessions::create(&self.store, &record.id.to_string(), &value, person, expires_at)
-                .await
-                .map_err(backend)?;
+            let is_new = store::sessions::create(
+                &self.store,
+                &record.id.to_string(),
+                &value,
+                person,
+                expires_at,
+            )
+            .await
+            .map_err(backend)?;
             if is_new {
                 return Ok(());
             }
@@ -119,13 +134,21 @@ impl SessionStore for Sessions {
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         let (value, person) = encode(record)?;
-        store::sessions::save(&self.store, &record.id.to_string(), &value, person, expiry(record.expiry_date))
-            .await
-            .map_err(backend)
+        store::sessions::save(
+            &self.store,
+            &record.id.to_string(),
+            &value,
+            person,
+            expiry(record.expiry_date),
+        )
+        .await
+        .map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        let value = store::sessions::load(&self.store, &id.to_string(), self.clock.now()).await.map_err(backend)?;
+        let value = store::sessions::load(&self.store, &id.to_string(), self.clock.now())
+            .await
+            .map_err(backend)?;
         value
             .map(serde_json::from_value)
             .transpose()
@@ -133,7 +156,9 @@ impl SessionStore for Sessions {
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        store::sessions::delete(&self.store, &id.to_string()).await.map_err(backend)
+        store::sessions::delete(&self.store, &id.to_string())
+            .await
+            .map_err(backend)
     }
 }
 
@@ -153,15 +178,21 @@ pub async fn hash_password(password: String) -> anyhow::Result<String> {
 /// timing does not tell who has an account.
 async fn verify(person: Option<&Person>, password: String) -> anyhow::Result<bool> {
     static NOBODY: LazyLock<String> = LazyLock::new(|| {
-        Argon2::default().hash_password(b"nobody").map(|hash| hash.to_string()).unwrap_or_default()
+        Argon2::default()
+            .hash_password(b"nobody")
+            .map(|hash| hash.to_string())
+            .unwrap_or_default()
     });
     let known = person.and_then(|person| person.password_hash.clone());
     let is_known = known.is_some();
     let _turn = HASHING.acquire().await?;
     let fits = tokio::task::spawn_blocking(move || {
         let kept = known.unwrap_or_else(|| NOBODY.clone());
-        PasswordHash::new(&kept)
-            .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+        PasswordHash::new(&kept).is_ok_and(|hash| {
+            Argon2::default()
+                .verify_password(password.as_bytes(), &hash)
+                .is_ok()
+        })
     })
     .await?;
     Ok(is_known && fits)
@@ -177,12 +208,15 @@ pub fn router() -> Router<AppState> {
 
 /// Why a form is shown again; the page turns the word into a sentence.
 fn back(path: &str, parameters: &[(&str, &str)]) -> Redirect {
-    let query: Vec<String> =
-        parameters.iter().map(|(name, value)| format!("{name}={}", urlencoding(value))).collect();
+    let query: Vec<String> = parameters
+        .iter()
+        .map(|(name, value)| format!("{name}={}", percent_encoded(value)))
+        .collect();
     Redirect::to(&format!("{path}?{}", query.join("&")))
 }
 
-fn urlencoding(text: &str) -> String {
+/// Text as it may stand in a query.
+pub(crate) fn percent_encoded(text: &str) -> String {
     use std::fmt::Write;
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~/@".contains(&byte) {
@@ -215,20 +249,39 @@ async fn sign_in(
     let address = client_address(&state.config, &headers, peer);
     match attempt(&state, &session, &email, form.password, &address).await {
         Ok(Attempt::In) => Redirect::to(local(&form.next)),
-        Ok(Attempt::Wrong) => back("/sign-in", &[("error", "wrong"), ("email", &email), ("next", local(&form.next))]),
+        Ok(Attempt::Wrong) => back(
+            "/sign-in",
+            &[
+                ("error", "wrong"),
+                ("email", &email),
+                ("next", local(&form.next)),
+            ],
+        ),
         Ok(Attempt::Wait(seconds)) => back(
             "/sign-in",
-            &[("error", "wait"), ("seconds", &seconds.to_string()), ("email", &email), ("next", local(&form.next))],
+            &[
+                ("error", "wait"),
+                ("seconds", &seconds.to_string()),
+                ("email", &email),
+                ("next", local(&form.next)),
+            ],
         ),
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "signing in failed");
-            back("/sign-in", &[("error", "away"), ("email", &email), ("next", local(&form.next))])
+            back(
+                "/sign-in",
+                &[
+                    ("error", "away"),
+                    ("email", &email),
+                    ("next", local(&form.next)),
+                ],
+            )
         }
     }
 }
 
 /// Only addresses of this site: a link must not lead somebody who signs in elsewhere.
-fn local(next: &str) -> &str {
+pub(crate) fn local(next: &str) -> &str {
     let is_local = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains(['\\', '\r', '\n'])
@@ -258,7 +311,8 @@ async fn attempt(
         Ok(email) => store::people::by_email(&state.store, &email).await?,
         Err(_) => None,
     };
-    let fits = password.len() <= 4 * domain::project::MAX_PASSWORD && verify(person.as_ref(), password).await?;
+    let fits = password.len() <= 4 * domain::project::MAX_PASSWORD
+        && verify(person.as_ref(), password).await?;
     match person {
         Some(person) if fits => {
             store::people::succeeded(&state.store, email).await?;
@@ -266,7 +320,13 @@ async fn attempt(
             Ok(Attempt::In)
         }
         _ => {
-            store::people::failed(&state.store, &email.chars().take(254).collect::<String>(), address, now).await?;
+            store::people::failed(
+                &state.store,
+                &email.chars().take(254).collect::<String>(),
+                address,
+                now,
+            )
+            .await?;
             Ok(Attempt::Wrong)
         }
     }
@@ -306,7 +366,7 @@ async fn set_up(
     Path(token): Path<String>,
     Form(form): Form<SetUpForm>,
 ) -> Redirect {
-    let page = format!("/set-up/{}", urlencoding(&token));
+    let page = format!("/set-up/{}", percent_encoded(&token));
     match use_link(&state, &session, &token, &form).await {
         Ok(()) => Redirect::to("/"),
         Err(refusal) => back(
@@ -322,7 +382,12 @@ async fn set_up(
     }
 }
 
-async fn use_link(state: &AppState, session: &Session, token: &str, form: &SetUpForm) -> Result<(), String> {
+async fn use_link(
+    state: &AppState,
+    session: &Session,
+    token: &str,
+    form: &SetUpForm,
+) -> Result<(), String> {
     let internal = |error: anyhow::Error| {
         tracing::error!(error = format!("{error:#}"), "setting up failed");
         "something went wrong here; it was logged".to_owned()
@@ -334,7 +399,9 @@ async fn use_link(state: &AppState, session: &Session, token: &str, form: &SetUp
         .map_err(|error| internal(error.into()))?
         .ok_or("this link was used already or has expired")?;
     check_password(&form.password).map_err(|error| error.to_string())?;
-    let password_hash = hash_password(form.password.clone()).await.map_err(internal)?;
+    let password_hash = hash_password(form.password.clone())
+        .await
+        .map_err(internal)?;
     let person = match link {
         LinkFor::Person(person) => {
             store::people::choose_password(&state.store, &token, person.id, &password_hash, now)
@@ -369,7 +436,10 @@ fn client_address(config: &Arc<Config>, headers: &HeaderMap, peer: SocketAddr) -
         .and_then(|name| headers.get(name)?.to_str().ok())
         // The last entry is the one our own proxy wrote; the ones before it anybody can invent.
         .and_then(|value| value.rsplit(',').next())
-        .map_or_else(|| peer.ip().to_string(), |address| address.trim().to_owned())
+        .map_or_else(
+            || peer.ip().to_string(),
+            |address| address.trim().to_owned(),
+        )
 }
 
 #[cfg(test)]
@@ -379,7 +449,13 @@ mod tests {
     #[test]
     fn signing_in_never_leads_to_another_site() {
         assert_eq!(local("/p/demo/prompts?q=a"), "/p/demo/prompts?q=a");
-        for foreign in ["", "https://evil.example", "//evil.example", "/\\evil.example", "/sign-in?next=/sign-in"] {
+        for foreign in [
+            "",
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "/sign-in?next=/sign-in",
+        ] {
             assert_eq!(local(foreign), "/", "{foreign}");
         }
     }

@@ -41,10 +41,15 @@ pub struct ServedPrompt {
 
 impl ServedPrompt {
     fn new(served: Served) -> Self {
-        let deployed_at = served.deployed_at.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let deployed_at = served
+            .deployed_at
+            .to_rfc3339_opts(SecondsFormat::Micros, true);
         // The content is an object; its members stand in the answer exactly as they were hashed.
         let content = served.content.trim();
-        let members = content.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(content);
+        let members = content
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'))
+            .unwrap_or(content);
         let body = format!(
             "{{\"name\":{},\"environment\":{},\"version\":{},\"content_hash\":{},{members},\
              \"deployment_id\":\"{}\",\"deployed_at\":\"{deployed_at}\",\"experiment\":null}}",
@@ -54,7 +59,10 @@ impl ServedPrompt {
             json!(served.content_hash),
             served.deployment_id,
         );
-        let etag = format!("\"{}\"", hex::encode(&Sha256::digest(body.as_bytes())[..16]));
+        let etag = format!(
+            "\"{}\"",
+            hex::encode(&Sha256::digest(body.as_bytes())[..16])
+        );
         Self {
             version: served.version,
             deployment_id: served.deployment_id,
@@ -77,7 +85,9 @@ impl ServedPrompt {
                     .inspect_err(|error| tracing::error!(%error, "a stored version cannot be read"))
                     .ok()?;
                 Compiled::new(&content)
-                    .inspect_err(|errors| tracing::error!(?errors, "a stored version cannot be compiled"))
+                    .inspect_err(|errors| {
+                        tracing::error!(?errors, "a stored version cannot be compiled")
+                    })
                     .ok()
                     .map(Arc::new)
             })
@@ -111,16 +121,25 @@ pub enum Missing {
 impl Project {
     /// What serves there.
     pub fn resolve(&self, environment: &str, prompt: &str) -> Result<&Arc<ServedPrompt>, Missing> {
-        let (_, served) = self.environments.get(environment).ok_or(Missing::Environment)?;
+        let (_, served) = self
+            .environments
+            .get(environment)
+            .ok_or(Missing::Environment)?;
         served.get(prompt).ok_or_else(|| {
-            if self.prompts.contains(prompt) { Missing::Deployment } else { Missing::Prompt }
+            if self.prompts.contains(prompt) {
+                Missing::Deployment
+            } else {
+                Missing::Prompt
+            }
         })
     }
 
     /// The environment's id and everything that serves in it.
     #[must_use]
     pub fn environment(&self, name: &str) -> Option<(EnvironmentId, &Arc<Environment>)> {
-        self.environments.get(name).map(|(id, served)| (*id, served))
+        self.environments
+            .get(name)
+            .map(|(id, served)| (*id, served))
     }
 }
 
@@ -205,7 +224,10 @@ impl Serving {
 
     /// Reads everything. Called once at start, by the one task that also updates.
     pub async fn load(&self, store: &Store) -> store::Result<()> {
-        let mut snapshot = Snapshot { projects: HashMap::new(), keys: Arc::new(keys(store, None).await?) };
+        let mut snapshot = Snapshot {
+            projects: HashMap::new(),
+            keys: Arc::new(keys(store, None).await?),
+        };
         for (project, _) in store::changes::heads(store).await? {
             if let Some(loaded) = load_project(store, project).await? {
                 snapshot.projects.insert(project, Arc::new(loaded));
@@ -220,7 +242,11 @@ impl Serving {
     pub async fn catch_up(&self, store: &Store) -> store::Result<Vec<Update>> {
         let mut updates = Vec::new();
         for (project, sequence) in store::changes::heads(store).await? {
-            let known = self.current.load().project(project).map(|project| project.sequence);
+            let known = self
+                .current
+                .load()
+                .project(project)
+                .map(|project| project.sequence);
             if known.is_none_or(|known| known < sequence) {
                 updates.extend(self.update(store, project).await?);
             }
@@ -237,8 +263,12 @@ impl Serving {
             return self.reload(store, &snapshot, id).await;
         };
         let changes = store::changes::after(store, id, known.sequence, MOST).await?;
-        let Some(last) = changes.last() else { return Ok(None) };
-        let is_gapless = changes.first().is_some_and(|first| first.sequence == known.sequence + 1);
+        let Some(last) = changes.last() else {
+            return Ok(None);
+        };
+        let is_gapless = changes
+            .first()
+            .is_some_and(|first| first.sequence == known.sequence + 1);
         if !is_gapless || i64::try_from(changes.len()).unwrap_or(MOST) >= MOST {
             return self.reload(store, &snapshot, id).await;
         }
@@ -257,7 +287,10 @@ impl Serving {
         };
         if is("environment") {
             for (name, id) in store::serving::environments(store, id).await? {
-                project.environments.entry(name.into()).or_insert_with(|| (id, Arc::default()));
+                project
+                    .environments
+                    .entry(name.into())
+                    .or_insert_with(|| (id, Arc::default()));
             }
         }
         if is("prompt") {
@@ -267,28 +300,46 @@ impl Serving {
         }
         let deployed = names("deployment");
         if !deployed.is_empty() {
-            insert(&mut project, store::serving::served(store, id, Some(&deployed)).await?);
+            insert(
+                &mut project,
+                store::serving::served(store, id, Some(&deployed)).await?,
+            );
         }
         if is("key") {
             next.keys = Arc::new(keys(store, Some(&snapshot.keys)).await?);
         }
         next.projects.insert(id, Arc::new(project));
         self.current.store(Arc::new(next));
-        Ok(Some(Update { project: id, changes: Some(changes) }))
+        Ok(Some(Update {
+            project: id,
+            changes: Some(changes),
+        }))
     }
 
-    async fn reload(&self, store: &Store, snapshot: &Snapshot, id: ProjectId) -> store::Result<Option<Update>> {
-        let Some(project) = load_project(store, id).await? else { return Ok(None) };
+    async fn reload(
+        &self,
+        store: &Store,
+        snapshot: &Snapshot,
+        id: ProjectId,
+    ) -> store::Result<Option<Update>> {
+        let Some(project) = load_project(store, id).await? else {
+            return Ok(None);
+        };
         let mut next = snapshot.clone();
         next.projects.insert(id, Arc::new(project));
         next.keys = Arc::new(keys(store, Some(&snapshot.keys)).await?);
         self.current.store(Arc::new(next));
-        Ok(Some(Update { project: id, changes: None }))
+        Ok(Some(Update {
+            project: id,
+            changes: None,
+        }))
     }
 }
 
 async fn load_project(store: &Store, id: ProjectId) -> store::Result<Option<Project>> {
-    let Some(loaded) = store::serving::load(store, id).await? else { return Ok(None) };
+    let Some(loaded) = store::serving::load(store, id).await? else {
+        return Ok(None);
+    };
     let mut project = Project {
         sequence: loaded.sequence,
         environments: loaded
@@ -296,7 +347,13 @@ async fn load_project(store: &Store, id: ProjectId) -> store::Result<Option<Proj
             .into_iter()
             .map(|(name, id)| (name.into_boxed_str(), (id, Arc::default())))
             .collect(),
-        prompts: Arc::new(loaded.prompts.iter().map(|name| Box::from(name.as_str())).collect()),
+        prompts: Arc::new(
+            loaded
+                .prompts
+                .iter()
+                .map(|name| Box::from(name.as_str()))
+                .collect(),
+        ),
     };
     insert(&mut project, loaded.served);
     Ok(Some(project))
@@ -305,14 +362,20 @@ async fn load_project(store: &Store, id: ProjectId) -> store::Result<Option<Proj
 fn insert(project: &mut Project, served: Vec<Served>) {
     let mut by_environment: HashMap<String, Vec<Served>> = HashMap::new();
     for one in served {
-        by_environment.entry(one.environment.clone()).or_default().push(one);
+        by_environment
+            .entry(one.environment.clone())
+            .or_default()
+            .push(one);
     }
     for (name, served) in by_environment {
         if let Some((_, environment)) = project.environments.get_mut(name.as_str()) {
             // Copies the map only while a request still reads the old one.
             let environment = Arc::make_mut(environment);
             for one in served {
-                environment.insert(Box::from(one.prompt.as_str()), Arc::new(ServedPrompt::new(one)));
+                environment.insert(
+                    Box::from(one.prompt.as_str()),
+                    Arc::new(ServedPrompt::new(one)),
+                );
             }
         }
     }
@@ -332,7 +395,13 @@ async fn keys(
         let used_at = before
             .and_then(|before| before.get(&hash))
             .map_or(0, |known| known.used_at.load(Ordering::Relaxed));
-        keys.insert(hash, Arc::new(Key { key, used_at: AtomicI64::new(used_at) }));
+        keys.insert(
+            hash,
+            Arc::new(Key {
+                key,
+                used_at: AtomicI64::new(used_at),
+            }),
+        );
     }
     Ok(keys)
 }

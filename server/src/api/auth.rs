@@ -34,7 +34,10 @@ pub fn by_key(snapshot: &Snapshot, key: &str, now: i64) -> Result<Actor> {
         .ok_or_else(|| ApiError::unauthorized("this key is unknown or was revoked"))?;
     known.used_at.store(now, Ordering::Relaxed);
     Ok(Actor {
-        who: Who::Key { id: known.key.id, name: known.key.name.clone() },
+        who: Who::Key {
+            id: known.key.id,
+            name: known.key.name.clone(),
+        },
         project: known.key.project,
         grant: Grant::Scopes {
             scopes: known.key.scopes.clone(),
@@ -58,18 +61,24 @@ impl FromRequestParts<AppState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
         if parts.headers.contains_key(header::AUTHORIZATION) {
-            return KeyCaller::from_request_parts(parts, state).await.map(|KeyCaller(actor)| Self(actor));
+            return KeyCaller::from_request_parts(parts, state)
+                .await
+                .map(|KeyCaller(actor)| Self(actor));
         }
         let session = parts.extensions.get::<Session>().cloned();
         let signed_in = match session {
-            Some(session) => sign_in::who(&session, &state.clock).await.map_err(|error| {
-                tracing::warn!(%error, "a session cannot be read");
-                ApiError::away()
-            })?,
+            Some(session) => sign_in::who(&session, &state.clock)
+                .await
+                .map_err(|error| {
+                    tracing::warn!(%error, "a session cannot be read");
+                    ApiError::away()
+                })?,
             None => None,
         };
         let Some(person) = signed_in else {
-            return Err(ApiError::unauthorized("sign in, or send a key as Authorization: Bearer <key>"));
+            return Err(ApiError::unauthorized(
+                "sign in, or send a key as Authorization: Bearer <key>",
+            ));
         };
         let store = store::Store::from_ref(state);
         let wanted = parts
@@ -100,5 +109,8 @@ impl FromRequestParts<AppState> for Caller {
 }
 
 fn project_in_query(query: Option<&str>) -> Option<String> {
-    query?.split('&').find_map(|pair| pair.strip_prefix("project=")).map(str::to_owned)
+    query?
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("project="))
+        .map(str::to_owned)
 }

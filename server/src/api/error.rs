@@ -121,11 +121,17 @@ impl From<store::Error> for ApiError {
         match error {
             store::Error::NotFound(noun) => {
                 let code = format!("{}_not_found", noun.replace([' ', '-'], "_"));
-                Self::new(StatusCode::NOT_FOUND, code, format!("there is no such {noun}"))
+                Self::new(
+                    StatusCode::NOT_FOUND,
+                    code,
+                    format!("there is no such {noun}"),
+                )
             }
             store::Error::Denied(denied) => denied.into(),
             store::Error::Release(refusal) => refusal.into(),
-            store::Error::Conflict { code, message } => Self::new(StatusCode::CONFLICT, code, message),
+            store::Error::Conflict { code, message } => {
+                Self::new(StatusCode::CONFLICT, code, message)
+            }
             store::Error::Invalid(errors) => Self::invalid(&errors),
             store::Error::Unavailable(cause) => {
                 tracing::warn!(error = %cause, "the database does not answer");
@@ -133,7 +139,11 @@ impl From<store::Error> for ApiError {
             }
             store::Error::Database(cause) => {
                 tracing::error!(error = %cause, "the database failed");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here; it was logged")
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "something went wrong here; it was logged",
+                )
             }
         }
     }
@@ -179,7 +189,10 @@ impl From<Missing> for ApiError {
         let (code, detail) = match missing {
             Missing::Prompt => ("prompt_not_found", "there is no such prompt"),
             Missing::Environment => ("environment_not_found", "there is no such environment"),
-            Missing::Deployment => ("not_deployed", "no version of this prompt serves this environment"),
+            Missing::Deployment => (
+                "not_deployed",
+                "no version of this prompt serves this environment",
+            ),
         };
         Self::new(StatusCode::NOT_FOUND, code, detail)
     }
@@ -187,11 +200,15 @@ impl From<Missing> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = self.0.retry_after;
         let mut response = (status, Json(*self.0)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

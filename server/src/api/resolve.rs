@@ -73,7 +73,10 @@ pub async fn resolve(
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let mut response = Response::new(Body::from(served.body.clone()));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
         response
     };
     let headers = response.headers_mut();
@@ -89,9 +92,10 @@ pub async fn resolve(
 fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
         value.as_bytes() == b"*"
-            || value
-                .to_str()
-                .is_ok_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/").as_bytes() == etag.as_bytes()))
+            || value.to_str().is_ok_and(|tags| {
+                tags.split(',')
+                    .any(|tag| tag.trim().trim_start_matches("W/").as_bytes() == etag.as_bytes())
+            })
     })
 }
 
@@ -171,7 +175,9 @@ pub async fn render(
     answer.insert("messages".to_owned(), Value::Array(messages));
     let mut response = Json(answer).into_response();
     if state.serving.is_stale() {
-        response.headers_mut().insert(STALE, HeaderValue::from_static("true"));
+        response
+            .headers_mut()
+            .insert(STALE, HeaderValue::from_static("true"));
     }
     Ok(response)
 }
@@ -183,7 +189,11 @@ fn answer_of(served: &ServedPrompt) -> Result<(Map<String, Value>, Arc<Compiled>
 }
 
 fn unreadable() -> ApiError {
-    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "what is stored cannot be read; it was logged")
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "what is stored cannot be read; it was logged",
+    )
 }
 
 async fn version_answer(
@@ -195,8 +205,9 @@ async fn version_answer(
     let name = PromptName::parse(name).map_err(|_| Missing::Prompt)?;
     let not_found = || store::Error::NotFound("version");
     let number = i32::try_from(number).map_err(|_| not_found())?;
-    let (content_hash, text) =
-        store::serving::version(&state.store, actor.project, &name, number).await?.ok_or_else(not_found)?;
+    let (content_hash, text) = store::serving::version(&state.store, actor.project, &name, number)
+        .await?
+        .ok_or_else(not_found)?;
     let content: Content = serde_json::from_str(&text).map_err(|error| {
         tracing::error!(%error, "a stored version cannot be read");
         unreadable()

@@ -53,7 +53,12 @@ pub struct StreamQuery {
 
 impl From<Full> for ApiError {
     fn from(full: Full) -> Self {
-        Self::later(StatusCode::SERVICE_UNAVAILABLE, "overloaded", &full.to_string(), 1)
+        Self::later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            &full.to_string(),
+            1,
+        )
     }
 }
 
@@ -93,7 +98,12 @@ pub async fn stream(
     let with_content = match query.include.as_deref() {
         None | Some("") => false,
         Some("content") => true,
-        Some(_) => return Err(ApiError::invalid_field("include", "must be `content`, or be left out")),
+        Some(_) => {
+            return Err(ApiError::invalid_field(
+                "include",
+                "must be `content`, or be left out",
+            ));
+        }
     };
     if let Some(name) = &query.consumer {
         check_consumer(name).map_err(|message| ApiError::invalid_field("consumer", message))?;
@@ -106,13 +116,28 @@ pub async fn stream(
     };
     // First follow, then look: what happens in between is heard, and dropped if the snapshot has it.
     let following = state.live.follow(actor.project, after);
-    let project = state.serving.project(actor.project).ok_or(Missing::Environment)?;
-    let (environment_id, _) = project.environment(&environment).ok_or(Missing::Environment)?;
-    let seen = query.consumer.map(|name| Presence::open(&state, actor.project, environment_id, name)).transpose()?;
-    let follower = Follower { state, project: actor.project, environment, with_content, _seen: seen };
+    let project = state
+        .serving
+        .project(actor.project)
+        .ok_or(Missing::Environment)?;
+    let (environment_id, _) = project
+        .environment(&environment)
+        .ok_or(Missing::Environment)?;
+    let seen = query
+        .consumer
+        .map(|name| Presence::open(&state, actor.project, environment_id, name))
+        .transpose()?;
+    let follower = Follower {
+        state,
+        project: actor.project,
+        environment,
+        with_content,
+        _seen: seen,
+    };
     let events = follower.events(following, project);
-    let mut response =
-        Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("")).into_response();
+    let mut response = Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(HEARTBEAT).text(""))
+        .into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Proxies that buffer would hold back exactly what must not wait.
@@ -135,8 +160,18 @@ impl Presence {
     ) -> Result<Self> {
         let connection = Uuid::new_v4();
         let at = state.clock.now();
-        state.queues.opened(Sighting { project, environment, consumer, connection, at, open: true })?;
-        Ok(Self { state: state.clone(), connection })
+        state.queues.opened(Sighting {
+            project,
+            environment,
+            consumer,
+            connection,
+            at,
+            open: true,
+        })?;
+        Ok(Self {
+            state: state.clone(),
+            connection,
+        })
     }
 }
 
@@ -233,15 +268,29 @@ impl Follower {
         if self.with_content {
             data["contents"] = Value::Object(contents);
         }
-        Event::default().event("snapshot").id(project.sequence.to_string()).data(data.to_string())
+        Event::default()
+            .event("snapshot")
+            .id(project.sequence.to_string())
+            .data(data.to_string())
     }
 
     fn event(&self, message: &ChangeMessage) -> Option<Event> {
-        if message.change.kind != "deployment" || message.text("environment") != Some(&self.environment) {
+        if message.change.kind != "deployment"
+            || message.text("environment") != Some(&self.environment)
+        {
             return None;
         }
-        let data = if self.with_content { self.with_content(message) } else { &message.payload };
-        Some(Event::default().event("deployment").id(message.change.sequence.to_string()).data(data))
+        let data = if self.with_content {
+            self.with_content(message)
+        } else {
+            &message.payload
+        };
+        Some(
+            Event::default()
+                .event("deployment")
+                .id(message.change.sequence.to_string())
+                .data(data),
+        )
     }
 
     /// The payload with the prompt in it, made once for all who want it. A deployment that was
@@ -290,7 +339,14 @@ pub async fn ack(
     }
     let at = state.clock.now();
     let applied = fields
-        .finish(|| parsed.ok().map(|deployment| Applied { project: actor.project, deployment, consumer, at }))
+        .finish(|| {
+            parsed.ok().map(|deployment| Applied {
+                project: actor.project,
+                deployment,
+                consumer,
+                at,
+            })
+        })
         .map_err(|errors| ApiError::invalid(&errors))?;
     if let Some(applied) = applied {
         state.queues.applied(applied)?;
