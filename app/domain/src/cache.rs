@@ -207,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    fn content(messages: Value) -> Content {
+    fn content(messages: &Value) -> Content {
         let value = json!({
             "type": "chat",
             "messages": messages,
@@ -218,7 +218,7 @@ mod tests {
     }
 
     fn base() -> Content {
-        content(json!([
+        content(&json!([
             {"role": "user", "content": "Hi {{name}}, and more", "cache_control": {"type": "ephemeral"}},
             {"role": "system", "content": "Be kind."},
             {"type": "placeholder", "name": "history"},

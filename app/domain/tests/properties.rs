@@ -303,7 +303,10 @@ fn large_templates_are_judged_soon() {
 
 #[test]
 fn many_variables_are_judged_soon() {
-    let uses: String = (0..10_000).map(|n| format!("{{{{v{n}}}}}")).collect();
+    let uses = (0..10_000)
+        .map(|n| format!("{{{{v{n}}}}}"))
+        .collect::<Vec<_>>()
+        .concat();
     let declarations = |n: usize| -> Vec<Value> {
         (0..n)
             .map(|n| json!({"name": format!("v{n}"), "type": "string", "max_length": 9}))
@@ -314,7 +317,10 @@ fn many_variables_are_judged_soon() {
     assert!(soon(|| Content::parse("content", value.clone())).is_err());
     value["variables"] = Value::from(declarations(1_000));
     assert!(soon(|| Content::parse("content", value)).is_err());
-    let uses: String = (0..1_000).map(|n| format!("{{{{v{n}}}}}")).collect();
+    let uses = (0..1_000)
+        .map(|n| format!("{{{{v{n}}}}}"))
+        .collect::<Vec<_>>()
+        .concat();
     let mut value = text(&uses);
     value["variables"] = Value::from(declarations(1_000));
     let content = soon(|| Content::parse("content", value)).unwrap();
