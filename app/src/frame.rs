@@ -1,6 +1,10 @@
 //! What stands around every page: rail, header, menus; and how a person wants it to look.
 
+use leptos::prelude::*;
+use leptos_router::{components::Outlet, hooks::use_params_map};
 use serde::{Deserialize, Serialize};
+
+use crate::live::Feed;
 
 /// The theme a person chose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,4 +91,39 @@ pub fn appearance() -> Appearance {
         .unwrap_or_default();
     #[cfg(not(feature = "ssr"))]
     Appearance::default()
+}
+
+/// The address of the project one is in, as in `/p/<project>/…`.
+#[must_use]
+pub fn use_project() -> Memo<String> {
+    let params = use_params_map();
+    Memo::new(move |_| params.with(|params| params.get("project").unwrap_or_default()))
+}
+
+/// The frame around the pages of a project.
+#[component]
+pub fn Frame() -> impl IntoView {
+    provide_context(Feed::new());
+    view! {
+        <a class="skip" href="#main">"Skip to content"</a>
+        <div class="shell">
+            <main class="main" id="main" tabindex="-1">
+                <div class="page">
+                    <Outlet/>
+                </div>
+            </main>
+        </div>
+    }
+}
+
+/// `/`: leads to the project one has, or lets one choose.
+#[component]
+pub fn ChooseProjectPage() -> impl IntoView {
+    view! { <h1>"Projects"</h1> }
+}
+
+/// Creates a project.
+#[component]
+pub fn NewProjectPage() -> impl IntoView {
+    view! { <h1>"New project"</h1> }
 }

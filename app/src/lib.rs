@@ -8,13 +8,20 @@
 pub mod context;
 pub mod error;
 pub mod frame;
+pub mod live;
+
+mod audit;
+mod home;
+mod prompts;
+mod releases;
+mod settings;
 mod sign_in;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
-    components::{Route, Router, Routes},
+    components::{ParentRoute, Route, Router, Routes},
     path,
 };
 
@@ -52,6 +59,23 @@ pub fn App() -> impl IntoView {
             <Routes fallback=|| "There is no such page.">
                 // Async: the whole page is there before the first byte, so it works without script.
                 <Route path=path!("/sign-in") view=sign_in::SignInPage ssr=SsrMode::Async/>
+                <Route path=path!("/set-up/:token") view=sign_in::SetUpPage ssr=SsrMode::Async/>
+                <Route path=path!("/") view=frame::ChooseProjectPage ssr=SsrMode::Async/>
+                <Route path=path!("/new-project") view=frame::NewProjectPage ssr=SsrMode::Async/>
+                <ParentRoute path=path!("/p/:project") view=frame::Frame ssr=SsrMode::Async>
+                    <Route path=path!("") view=home::HomePage/>
+                    <Route path=path!("prompts") view=prompts::PromptsPage/>
+                    <Route path=path!("new-prompt") view=prompts::NewPromptPage/>
+                    <Route path=path!("prompts/*name") view=prompts::prompt::PromptPage/>
+                    <Route path=path!("roll-back/*name") view=releases::RollBackPage/>
+                    <Route path=path!("deployments/:id") view=releases::PropagationPage/>
+                    <Route path=path!("audit") view=audit::AuditPage/>
+                    <Route path=path!("audit/:sequence") view=audit::EntryPage/>
+                    <Route path=path!("settings") view=settings::MembersPage/>
+                    <Route path=path!("settings/keys") view=settings::KeysPage/>
+                    <Route path=path!("settings/environments") view=settings::EnvironmentsPage/>
+                    <Route path=path!("settings/profile") view=settings::ProfilePage/>
+                </ParentRoute>
             </Routes>
         </Router>
     }

@@ -25,3 +25,9 @@ pub fn SignInPage() -> impl IntoView {
         </main>
     }
 }
+
+/// A one-time link: the first admin, or somebody who was invited, chooses a password.
+#[component]
+pub fn SetUpPage() -> impl IntoView {
+    view! { <h1>"Set up"</h1> }
+}
