@@ -286,3 +286,132 @@ pub async fn coverage(
         n_current: row.n_current,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::actor::Role;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::{
+        serving,
+        testing::{World, at},
+    };
+
+    async fn sighting(
+        world: &World,
+        consumer: &str,
+        connection: u128,
+        seconds: i64,
+        open: bool,
+    ) -> Sighting {
+        let environments = serving::environments(&world.store, world.project)
+            .await
+            .unwrap();
+        let environment = environments
+            .iter()
+            .find(|(name, _)| name == "production")
+            .unwrap()
+            .1;
+        Sighting {
+            project: world.project,
+            environment,
+            consumer: consumer.to_owned(),
+            connection: Uuid::from_u128(connection),
+            at: at(seconds),
+            open,
+        }
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_deployment_remembers_who_was_connected_and_counts_confirmations(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.prompt_with_versions("triage", 1).await;
+        let seen = [
+            sighting(&world, "web-1", 1, 5, true).await,
+            sighting(&world, "web-2", 2, 5, true).await,
+            sighting(&world, "gone", 3, 5, true).await,
+            sighting(&world, "gone", 3, 6, false).await,
+        ];
+        sighted(&world.store, &seen).await.unwrap();
+        let promotion = world.promote("triage", "production", 1, 10).await.unwrap();
+        let deployment = promotion.deployment_id.unwrap();
+        let word = |consumer: &str, seconds| Applied {
+            project: world.project,
+            deployment,
+            consumer: consumer.to_owned(),
+            at: at(seconds),
+        };
+        applied(&world.store, &[word("web-1", 11), word("web-1", 12)])
+            .await
+            .unwrap();
+        applied(&world.store, &[word("web-1", 13)]).await.unwrap();
+        let viewer = world.actor(Role::Viewer);
+        let found = propagation(&world.store, &viewer, deployment, at(14))
+            .await
+            .unwrap();
+        assert_eq!((found.n_confirmed(), found.clients.len()), (1, 2));
+        assert_eq!(found.slowest_ms(), Some(1_000), "the first word counts");
+        assert!(!found.is_complete());
+        let covered = coverage(&world.store, &viewer, deployment, at(14))
+            .await
+            .unwrap();
+        assert_eq!((covered.n_current, covered.n_connected), (1, 2));
+        // A client that fell silent is not waited for.
+        assert!(
+            propagation(&world.store, &viewer, deployment, at(100))
+                .await
+                .unwrap()
+                .is_complete()
+        );
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn the_goodbye_of_an_older_connection_does_not_end_a_newer_one(pool: PgPool) {
+        let world = World::new(pool).await;
+        sighted(&world.store, &[sighting(&world, "web", 1, 5, true).await])
+            .await
+            .unwrap();
+        let back = [
+            sighting(&world, "web", 2, 6, true).await,
+            sighting(&world, "web", 1, 6, false).await,
+        ];
+        sighted(&world.store, &back).await.unwrap();
+        let now = connected(&world.store, &world.actor(Role::Viewer), at(7))
+            .await
+            .unwrap();
+        assert_eq!(now.len(), 1);
+        sighted(&world.store, &[sighting(&world, "web", 2, 8, false).await])
+            .await
+            .unwrap();
+        assert!(
+            connected(&world.store, &world.actor(Role::Viewer), at(9))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn confirmations_of_another_projects_deployment_are_ignored(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.prompt_with_versions("triage", 1).await;
+        let deployment = world
+            .promote("triage", "production", 1, 10)
+            .await
+            .unwrap()
+            .deployment_id
+            .unwrap();
+        let foreign = Applied {
+            project: domain::id::ProjectId(Uuid::from_u128(9)),
+            deployment,
+            consumer: "web".to_owned(),
+            at: at(11),
+        };
+        applied(&world.store, &[foreign]).await.unwrap();
+        let found = propagation(&world.store, &world.actor(Role::Viewer), deployment, at(12))
+            .await
+            .unwrap();
+        assert!(found.clients.is_empty());
+    }
+}
