@@ -192,20 +192,63 @@ async fn announce(store: &Store, projects: impl Iterator<Item = ProjectId>) -> R
 /// Clients connected now, by environment and name.
 pub async fn connected(store: &Store, by: &Actor, now: DateTime<Utc>) -> Result<Vec<Consumer>> {
     by.may(Permission::Read)?;
+    // A client is behind on what serves if it was connected when that was deployed and has not
+    // confirmed it; whoever connected later got it with the first snapshot.
     let consumers = sqlx::query_as!(
         Consumer,
-        "select consumer, environment.name as environment, connected_at, seen_at
-         from consumer
-         join environment using (environment_id)
-         where consumer.project_id = $1 and left_at is null and seen_at > $2
-         order by environment.position, consumer
-         limit 1000",
+        r#"select consumer.consumer, environment.name as environment, connected_at, seen_at,
+                  (
+                      select count(*)
+                      from serving
+                      join deployment using (deployment_id)
+                      join confirmation using (deployment_id)
+                      where serving.environment_id = consumer.environment_id
+                        and confirmation.consumer = consumer.consumer
+                        and confirmed_at is null and connected_at < deployed_at
+                  ) as "n_behind!"
+           from consumer
+           join environment using (environment_id)
+           where consumer.project_id = $1 and left_at is null and seen_at > $2
+           order by environment.position, consumer
+           limit 1000"#,
         by.project.0,
         now - TimeDelta::seconds(SILENT_SECONDS),
     )
     .fetch_all(&store.pool)
     .await?;
     Ok(consumers)
+}
+
+/// For each of these deployments, how many of the clients connected then have confirmed it.
+pub async fn tallies(store: &Store, by: &Actor, deployments: &[DeploymentId]) -> Result<Vec<Tally>> {
+    by.may(Permission::Read)?;
+    let ids: Vec<Uuid> = deployments.iter().map(|deployment| deployment.0).collect();
+    let tallies = sqlx::query_as!(
+        Tally,
+        r#"select deployment_id as "deployment: DeploymentId", count(*) as "n_clients!",
+                  count(confirmed_at) as "n_confirmed!"
+           from confirmation
+           join deployment using (deployment_id)
+           join prompt using (prompt_id)
+           where project_id = $1 and deployment_id = any($2)
+           group by deployment_id"#,
+        by.project.0,
+        &ids,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(tallies)
+}
+
+/// How many of a deployment's clients have confirmed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// Clients connected at that moment, or heard from since.
+    pub n_clients: i64,
+    /// Those that confirmed.
+    pub n_confirmed: i64,
 }
 
 /// How far a deployment has reached its clients.

@@ -82,6 +82,38 @@ pub async fn find(store: &Store, by: &Actor, id: DeploymentId) -> Result<Option<
     Ok(row.map(Row::deployment))
 }
 
+/// A version that served an environment, and when it was last put there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// The version.
+    pub version: i32,
+    /// When it last began to serve.
+    pub deployed_at: DateTime<Utc>,
+}
+
+/// The versions that ever served, the latest first: where a rollback can go.
+pub async fn formers(store: &Store, by: &Actor, prompt: &PromptName, environment: &str) -> Result<Vec<Former>> {
+    by.may(Permission::Read)?;
+    let formers = sqlx::query_as!(
+        Former,
+        r#"select version.number as version, max(deployed_at) as "deployed_at!"
+           from deployment
+           join prompt using (prompt_id)
+           join environment using (environment_id)
+           join version using (version_id)
+           where prompt.project_id = $1 and prompt.name = $2 and environment.name = $3
+           group by version.number
+           order by max(deployed_at) desc
+           limit 50"#,
+        by.project.0,
+        prompt.as_str(),
+        environment,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(formers)
+}
+
 struct Row {
     deployment_id: DeploymentId,
     prompt: PromptName,
