@@ -16,6 +16,7 @@ mod prompts;
 mod releases;
 mod settings;
 mod sign_in;
+mod ui;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};

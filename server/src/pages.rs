@@ -27,7 +27,7 @@ use tower_sessions::{
     cookie::{Cookie, SameSite},
 };
 
-use crate::{api::error::ApiError, sign_in, state::AppState};
+use crate::{api::error::ApiError, sign_in, state::AppState, telemetry::RequestId};
 
 /// Pages that one sees without being signed in.
 const OPEN: [&str; 2] = ["/sign-in", "/set-up/"];
@@ -143,12 +143,17 @@ async fn admit(
         return Redirect::to(&sign_in_address(request.uri())).into_response();
     }
     let appearance = appearance(request.headers());
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .map_or_else(|| Arc::from(""), |RequestId(id)| Arc::from(id.as_str()));
     request.extensions_mut().insert(context::Request {
         store: state.store.clone(),
         person,
         now: state.clock.now(),
         public_url: Arc::from(state.config.public_url.as_str()),
         appearance,
+        id,
     });
     next.run(request).await
 }
