@@ -75,16 +75,24 @@ pub enum Need {
 
 /// Everything on the overview, in one call.
 #[server]
-pub async fn overview(project: String) -> Result<Overview, UiError> {
+pub async fn read_overview(project: String) -> Result<Overview, UiError> {
     use domain::{actor::Permission, page::PageRequest};
 
     let cx = crate::context::member(&project).await?;
     let (store, actor) = (&cx.store, &cx.actor);
-    let history = store::releases::list(store, actor, None, None, &PageRequest::first(12)).await?.items;
+    let history = store::releases::list(store, actor, None, None, &PageRequest::first(12))
+        .await?
+        .items;
     let clients = store::consumers::connected(store, actor, cx.now).await?;
     let filter = store::prompts::Filter::default();
-    let prompts =
-        store::prompts::list(store, actor, &filter, store::prompts::Order::Changed, &PageRequest::first(50)).await?;
+    let prompts = store::prompts::list(
+        store,
+        actor,
+        &filter,
+        store::prompts::Order::Changed,
+        &PageRequest::first(50),
+    )
+    .await?;
     let is_empty = prompts.items.is_empty();
 
     let mut needs: Vec<Need> = clients
@@ -100,7 +108,10 @@ pub async fn overview(project: String) -> Result<Overview, UiError> {
     needs.extend(prompts.items.iter().filter_map(ahead));
     needs.truncate(8);
 
-    let ids: Vec<_> = history.iter().map(|deployment| deployment.deployment_id).collect();
+    let ids: Vec<_> = history
+        .iter()
+        .map(|deployment| deployment.deployment_id)
+        .collect();
     let tallies = store::consumers::tallies(store, actor, &ids).await?;
     let serving: std::collections::HashSet<_> = prompts
         .items
@@ -111,11 +122,14 @@ pub async fn overview(project: String) -> Result<Overview, UiError> {
     let deployments = history
         .into_iter()
         .map(|deployment| {
-            let tally = tallies.iter().find(|tally| tally.deployment == deployment.deployment_id);
+            let tally = tallies
+                .iter()
+                .find(|tally| tally.deployment == deployment.deployment_id);
             Recent {
                 n_clients: tally.map_or(0, |tally| tally.n_clients),
                 n_confirmed: tally.map_or(0, |tally| tally.n_confirmed),
-                can_roll_back: deployment.from_version.is_some() && serving.contains(&deployment.deployment_id),
+                can_roll_back: deployment.from_version.is_some()
+                    && serving.contains(&deployment.deployment_id),
                 deployment,
             }
         })
@@ -140,15 +154,23 @@ fn broken_glass(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Ite
     let week = chrono::TimeDelta::days(7);
     history
         .iter()
-        .filter(move |deployment| deployment.kind == DeploymentKind::BreakGlass && now - deployment.deployed_at < week)
+        .filter(move |deployment| {
+            deployment.kind == DeploymentKind::BreakGlass && now - deployment.deployed_at < week
+        })
         .cloned()
         .map(Need::GlassBroken)
 }
 
 #[cfg(feature = "ssr")]
 fn ahead(prompt: &Prompt) -> Option<Need> {
-    let production = prompt.serving.iter().find(|serving| serving.environment == domain::prompt::PRODUCTION)?;
-    let staging = prompt.serving.iter().find(|serving| serving.environment == "staging")?;
+    let production = prompt
+        .serving
+        .iter()
+        .find(|serving| serving.environment == domain::prompt::PRODUCTION)?;
+    let staging = prompt
+        .serving
+        .iter()
+        .find(|serving| serving.environment == "staging")?;
     (staging.version > production.version).then(|| Need::Ahead {
         prompt: prompt.name.to_string(),
         environment: staging.environment.clone(),
