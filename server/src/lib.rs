@@ -1,4 +1,40 @@
-//! How Cueline runs.
+//! How Cueline runs. [`router`] puts the doors together: pages, API, compatibility, assets.
 
+pub mod api;
 pub mod assets;
+pub mod cli;
+pub mod config;
+pub mod live;
+mod origin;
+mod pages;
 pub mod postgres;
+pub mod queue;
+pub mod sign_in;
+pub mod snapshot;
+pub mod start;
+pub mod state;
+pub mod telemetry;
+
+use axum::{Router, middleware};
+use state::AppState;
+
+/// Everything this server answers.
+pub fn router(state: AppState) -> Router {
+    let sessions = sign_in::sessions(state.store.clone(), state.clock.clone(), &state.config);
+    // The data plane stays outside: it knows keys, not sessions, and every layer costs.
+    let with_session = Router::new()
+        .merge(pages::router(&state))
+        .merge(sign_in::router())
+        .merge(api::control_plane())
+        .layer(sessions)
+        .layer(middleware::from_fn(origin::check))
+        .layer(middleware::from_fn(telemetry::observe));
+    Router::new()
+        .merge(with_session)
+        .merge(api::data_plane())
+        .merge(telemetry::router())
+        .merge(assets::router())
+        .fallback_service(pages::fallback(&state))
+        .layer(telemetry::catch_panics())
+        .with_state(state)
+}

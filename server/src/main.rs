@@ -1,1 +1,10 @@
-fn main() {}
+//! `cueline`: parse the command, then one call.
+
+use clap::Parser;
+use server::{cli::Cli, postgres};
+
+fn main() -> anyhow::Result<()> {
+    // A child of ours that is to become Postgres never gets further than this.
+    postgres::exec_if_asked();
+    Cli::parse().run()
+}

@@ -12,9 +12,12 @@ use crate::field::FieldError;
 use crate::template::{Include, Template};
 use crate::variable::Variable;
 
+mod agreement;
 mod parse;
+mod scan;
 
-pub(crate) use parse::{refuse_oversize, refuse_unused};
+pub(crate) use agreement::unused;
+pub(crate) use parse::refuse_oversize;
 
 /// Most messages of one version.
 pub const MAX_MESSAGES: usize = 1_000;
@@ -197,13 +200,8 @@ impl Content {
     }
 
     /// RFC 8785 JSON of exactly the hashed members.
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "every content can be written as JSON"
-    )]
     pub fn canonical_json(&self) -> String {
-        serde_json_canonicalizer::to_string(self)
-            .expect("a content holds only strings, finite numbers and string keys")
+        canonical(self)
     }
 
     /// SHA-256 over the canonical JSON.
@@ -260,6 +258,12 @@ impl Content {
             (Kind::Text | Kind::Chat, _) => None,
         }
     }
+}
+
+/// RFC 8785 JSON of a content or of a part of one.
+pub(crate) fn canonical(part: &impl Serialize) -> String {
+    serde_json_canonicalizer::to_string(part)
+        .expect("a content holds only strings, finite numbers and string keys")
 }
 
 #[cfg(test)]

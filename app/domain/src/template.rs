@@ -153,6 +153,13 @@ impl Template {
             .collect()
     }
 
+    /// Whether it includes anything.
+    pub fn has_includes(&self) -> bool {
+        self.segments
+            .iter()
+            .any(|segment| matches!(segment, Segment::Include { .. }))
+    }
+
     /// Puts values in. A variable without a value becomes nothing, and an include its own
     /// tag: both are refused long before, when the version is saved or its values checked.
     pub fn render(&self, values: &BTreeMap<String, String>) -> String {

@@ -10,7 +10,7 @@ use domain::{
 use serde_json::json;
 use sqlx::types::Json;
 
-use crate::{Error, Result, Store, new_id, tx::Command};
+use crate::{Error, Result, Store, new_id, secret::Secret, tx::Command};
 
 /// A key as the serving snapshot holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +38,6 @@ pub struct NewKey {
     pub scopes: Vec<Scope>,
     /// The only environments it may touch; none: all.
     pub environments: Option<Vec<String>>,
-    /// The first characters, to tell it by.
-    pub prefix: String,
-    /// SHA-256 of the whole key.
-    pub key_hash: Vec<u8>,
 }
 
 /// A project's keys, newest first, revoked ones too.
@@ -101,8 +97,14 @@ pub async fn live(store: &Store) -> Result<Vec<LiveKey>> {
         .collect())
 }
 
-/// Creates a key; the caller shows the key itself, once.
-pub async fn create(store: &Store, by: &Actor, new: NewKey, now: DateTime<Utc>) -> Result<ApiKey> {
+/// Keeps a key that the caller made and shows, once.
+pub async fn create(
+    store: &Store,
+    by: &Actor,
+    new: NewKey,
+    secret: &Secret,
+    now: DateTime<Utc>,
+) -> Result<ApiKey> {
     by.may(Permission::Administer)?;
     let mut errors = Vec::new();
     if let Err(message) = check_label(&new.name) {
@@ -133,6 +135,7 @@ pub async fn create(store: &Store, by: &Actor, new: NewKey, now: DateTime<Utc>) 
     }
 
     let id: KeyId = new_id();
+    let prefix = secret.prefix();
     let words: Vec<String> = new.scopes.iter().map(ToString::to_string).collect();
     let mut command = Command::begin(store, "create_key", by, now).await?;
     sqlx::query!(
@@ -142,8 +145,8 @@ pub async fn create(store: &Store, by: &Actor, new: NewKey, now: DateTime<Utc>) 
         id.0,
         by.project.0,
         new.name,
-        new.prefix,
-        new.key_hash,
+        prefix,
+        &secret.hash()[..],
         &words,
         new.environments.as_deref(),
         command.author(),
@@ -154,14 +157,14 @@ pub async fn create(store: &Store, by: &Actor, new: NewKey, now: DateTime<Utc>) 
     command.record(
         "key.create",
         &new.name,
-        json!({ "after": { "prefix": new.prefix, "scopes": words, "environments": new.environments } }),
+        json!({ "after": { "prefix": prefix, "scopes": words, "environments": new.environments } }),
     );
     command.tell("key", json!({ "key_id": id }));
     command.commit().await?;
     Ok(ApiKey {
         id,
         name: new.name,
-        prefix: new.prefix,
+        prefix,
         scopes: new.scopes,
         environments: new.environments,
         created_by: by.who.clone(),

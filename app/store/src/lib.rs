@@ -20,10 +20,12 @@ pub mod idempotency;
 pub mod keys;
 pub mod members;
 pub mod people;
+mod place;
 pub mod projects;
 pub mod promotions;
 pub mod prompts;
 pub mod releases;
+pub mod secret;
 pub mod serving;
 pub mod sessions;
 mod tx;
@@ -97,8 +99,8 @@ impl Store {
     /// A connection that hears the given channels; it must be asked for again after an error.
     pub async fn listen(&self, channels: &[&str]) -> Result<sqlx::postgres::PgListener> {
         let mut listener = sqlx::postgres::PgListener::connect_with(&self.pool).await?;
-        // Losing the connection must be seen, so that whoever listens catches up after it.
-        listener.ignore_pool_close_event(true);
+        // A lost connection must be seen at once, so that whoever listens catches up after it.
+        listener.eager_reconnect(false);
         listener.listen_all(channels.iter().copied()).await?;
         Ok(listener)
     }

@@ -13,43 +13,30 @@ use sqlx::types::Json;
 
 use crate::{
     Error, Result, Store, new_id,
-    releases::{Place, Seen, check_reason, deploy, find_version, on_arrival},
-    tx::Command,
+    place::{Place, find_version},
+    releases::Release,
 };
 
-/// Requests that `version` serve `environment`.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a request is exactly these words; a struct would be built at every call"
-)]
+/// Requests that `version` serve the environment.
 pub async fn request(
     store: &Store,
     by: &Actor,
-    prompt: &PromptName,
-    environment: &str,
+    release: &Release<'_>,
     version: i32,
-    reason: &str,
-    seen: Seen,
     now: DateTime<Utc>,
 ) -> Result<Promotion> {
-    by.may_in(Permission::RequestPromotion, environment)?;
-    check_reason(reason)?;
-    let seen = on_arrival(store, by, prompt, environment, seen).await?;
-    let mut command = Command::begin(store, "request_promotion", by, now).await?;
-    let place = Place::lock(&mut command, by, prompt, environment).await?;
-    may_promote(by, environment, &place.policy)?;
-    place.check_unchanged(seen)?;
+    by.may_in(Permission::RequestPromotion, release.environment)?;
+    let (mut command, place) = Place::open(store, "request_promotion", by, release, now).await?;
+    may_promote(by, release.environment, &place.policy)?;
     let target = find_version(&mut command, place.prompt, version).await?;
-    let deployment = deploy(
-        &mut command,
-        by,
-        &place,
-        &target,
-        DeploymentKind::Promote,
-        reason,
-        now,
-    )
-    .await?;
+    let deployment = place
+        .deploy(
+            &mut command,
+            &target,
+            DeploymentKind::Promote,
+            release.reason,
+        )
+        .await?;
     let id: PromotionId = new_id();
     sqlx::query!(
         "insert into promotion
@@ -59,7 +46,7 @@ pub async fn request(
          from deployment
          where deployment_id = $5",
         id.0,
-        reason,
+        release.reason,
         command.author(),
         now,
         deployment.deployment_id.0,
@@ -71,10 +58,10 @@ pub async fn request(
         id,
         status: PromotionStatus::Executed,
         missing: Vec::new(),
-        prompt: prompt.clone(),
-        environment: environment.to_owned(),
+        prompt: release.prompt.clone(),
+        environment: release.environment.to_owned(),
         version,
-        reason: reason.to_owned(),
+        reason: release.reason.to_owned(),
         requested_by: by.who.clone(),
         requested_at: now,
         deployment_id: Some(deployment.deployment_id),

@@ -1,19 +1,20 @@
 //! Deployments: what served when, and the commands that change it. A rollback is one call here.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission, Who},
     content::ContentHash,
-    id::{DeploymentId, EnvironmentId, PromptId, VersionId},
-    lifecycle::Status,
+    id::DeploymentId,
     page::{Listing, PageRequest},
-    prompt::{PRODUCTION, PromptName, check_prose},
-    release::{Deployment, DeploymentKind, History, MAX_REASON, Policy, Refusal},
+    prompt::{PromptName, check_prose},
+    release::{Deployment, DeploymentKind, MAX_REASON, Refusal},
 };
-use serde_json::json;
 use sqlx::types::Json;
 
-use crate::{Error, Result, Store, consumers::SILENT_SECONDS, new_id, prompts, tx::Command};
+use crate::{
+    Error, Result, Store,
+    place::{Place, find_version},
+};
 
 /// A page of deployments, newest first; of one prompt and environment, or of all.
 pub async fn list(
@@ -81,6 +82,38 @@ pub async fn find(store: &Store, by: &Actor, id: DeploymentId) -> Result<Option<
     Ok(row.map(Row::deployment))
 }
 
+/// A version that served an environment, and when it was last put there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// The version.
+    pub version: i32,
+    /// When it last began to serve.
+    pub deployed_at: DateTime<Utc>,
+}
+
+/// The versions that ever served, the latest first: where a rollback can go.
+pub async fn formers(store: &Store, by: &Actor, prompt: &PromptName, environment: &str) -> Result<Vec<Former>> {
+    by.may(Permission::Read)?;
+    let formers = sqlx::query_as!(
+        Former,
+        r#"select version.number as version, max(deployed_at) as "deployed_at!"
+           from deployment
+           join prompt using (prompt_id)
+           join environment using (environment_id)
+           join version using (version_id)
+           where prompt.project_id = $1 and prompt.name = $2 and environment.name = $3
+           group by version.number
+           order by max(deployed_at) desc
+           limit 50"#,
+        by.project.0,
+        prompt.as_str(),
+        environment,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(formers)
+}
+
 struct Row {
     deployment_id: DeploymentId,
     prompt: PromptName,
@@ -122,56 +155,51 @@ pub enum Seen {
     OnArrival,
 }
 
+/// Where something is to serve, why, and what was seen there.
+#[derive(Clone, Copy, Debug)]
+pub struct Release<'a> {
+    /// The prompt.
+    pub prompt: &'a PromptName,
+    /// The environment.
+    pub environment: &'a str,
+    /// For the audit trail; may be empty except when the glass is broken.
+    pub reason: &'a str,
+    /// What was seen to serve there.
+    pub seen: Seen,
+}
+
 /// Goes back to the version served before, or to one that served at some time. Needs no approval
 /// and no gate. One transaction; every server and client hears of it on commit.
-#[tracing::instrument(skip_all, fields(prompt = %prompt, environment), err(level = "info"))]
 pub async fn roll_back(
     store: &Store,
     by: &Actor,
-    prompt: &PromptName,
-    environment: &str,
+    release: &Release<'_>,
     to_version: Option<i32>,
-    reason: &str,
-    seen: Seen,
     now: DateTime<Utc>,
 ) -> Result<Deployment> {
-    by.may_in(Permission::RollBack, environment)?;
-    check_reason(reason)?;
-    let seen = on_arrival(store, by, prompt, environment, seen).await?;
-    let mut command = Command::begin(store, "roll_back", by, now).await?;
-    let place = Place::lock(&mut command, by, prompt, environment).await?;
-    place.check_unchanged(seen)?;
+    by.may_in(Permission::RollBack, release.environment)?;
+    let (mut command, place) = Place::open(store, "roll_back", by, release, now).await?;
     let wanted = match to_version {
         None => None,
         Some(number) => Some(find_version(&mut command, place.prompt, number).await?),
     };
     let wanted_served = match &wanted {
         None => false,
-        Some(version) => ever_served(&mut command, &place, version.id).await?,
+        Some(version) => place.ever_served(&mut command, version.id()).await?,
     };
-    let history = History {
-        environment,
-        current: place
-            .current
-            .as_ref()
-            .map(|current| (current.number, current.previous_number)),
-        wanted_served,
-    };
-    let target = history.rollback_target(to_version)?;
+    let target = place.history(wanted_served).rollback_target(to_version)?;
     let version = match wanted {
         Some(version) => version,
         None => find_version(&mut command, place.prompt, target).await?,
     };
-    let deployment = deploy(
-        &mut command,
-        by,
-        &place,
-        &version,
-        DeploymentKind::Rollback,
-        reason,
-        now,
-    )
-    .await?;
+    let deployment = place
+        .deploy(
+            &mut command,
+            &version,
+            DeploymentKind::Rollback,
+            release.reason,
+        )
+        .await?;
     command.commit().await?;
     Ok(deployment)
 }
@@ -180,32 +208,24 @@ pub async fn roll_back(
 pub async fn break_glass(
     store: &Store,
     by: &Actor,
-    prompt: &PromptName,
-    environment: &str,
+    release: &Release<'_>,
     version: i32,
-    reason: &str,
     now: DateTime<Utc>,
 ) -> Result<Deployment> {
-    by.may_in(Permission::BreakGlass, environment)?;
-    check_reason(reason)?;
-    if reason.trim().is_empty() {
+    by.may_in(Permission::BreakGlass, release.environment)?;
+    if release.reason.trim().is_empty() {
         return Err(Refusal::ReasonMissing.into());
     }
-    let seen = on_arrival(store, by, prompt, environment, Seen::OnArrival).await?;
-    let mut command = Command::begin(store, "break_glass", by, now).await?;
-    let place = Place::lock(&mut command, by, prompt, environment).await?;
-    place.check_unchanged(seen)?;
+    let (mut command, place) = Place::open(store, "break_glass", by, release, now).await?;
     let version = find_version(&mut command, place.prompt, version).await?;
-    let deployment = deploy(
-        &mut command,
-        by,
-        &place,
-        &version,
-        DeploymentKind::BreakGlass,
-        reason,
-        now,
-    )
-    .await?;
+    let deployment = place
+        .deploy(
+            &mut command,
+            &version,
+            DeploymentKind::BreakGlass,
+            release.reason,
+        )
+        .await?;
     command.commit().await?;
     Ok(deployment)
 }
@@ -214,309 +234,231 @@ pub(crate) fn check_reason(reason: &str) -> Result<()> {
     check_prose(reason, MAX_REASON).map_err(|message| Error::invalid("reason", message))
 }
 
-/// What serves right now: two commands that arrive together both see the same, and the second
-/// to get the lock finds that it was overtaken.
-pub(crate) async fn on_arrival(
-    store: &Store,
-    by: &Actor,
-    prompt: &PromptName,
-    environment: &str,
-    seen: Seen,
-) -> Result<Option<DeploymentId>> {
-    match seen {
-        Seen::Deployment(deployment) => Ok(deployment),
-        Seen::OnArrival => {
-            let deployment = sqlx::query_scalar!(
-                r#"select deployment_id as "id: DeploymentId"
-                   from serving
-                   join prompt using (prompt_id)
-                   join environment using (environment_id)
-                   where prompt.project_id = $1 and prompt.name = $2 and environment.name = $3"#,
-                by.project.0,
-                prompt.as_str(),
-                environment,
+#[cfg(test)]
+mod tests {
+    use domain::{actor::Role, release::DeploymentKind};
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::testing::{World, at, name};
+
+    async fn two_releases(pool: PgPool) -> World {
+        let world = World::new(pool).await;
+        world.prompt_with_versions("triage", 3).await;
+        world.promote("triage", "production", 1, 10).await.unwrap();
+        world.promote("triage", "production", 2, 20).await.unwrap();
+        world
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_rollback_returns_to_the_version_served_before_and_undo_comes_back(pool: PgPool) {
+        let world = two_releases(pool).await;
+        assert_eq!(
+            world.statuses("triage").await,
+            ["deprecated", "active", "draft"]
+        );
+
+        let back = world
+            .roll_back("triage", None, Seen::OnArrival, 30)
+            .await
+            .unwrap();
+        assert_eq!(
+            (back.version, back.from_version, back.kind),
+            (1, Some(2), DeploymentKind::Rollback)
+        );
+        assert_eq!(
+            world.statuses("triage").await,
+            ["active", "deprecated", "draft"]
+        );
+
+        let undone = world
+            .roll_back(
+                "triage",
+                None,
+                Seen::Deployment(Some(back.deployment_id)),
+                40,
             )
-            .fetch_optional(&store.pool)
-            .await?;
-            Ok(deployment)
+            .await
+            .unwrap();
+        assert_eq!((undone.version, undone.from_version), (2, Some(1)));
+        assert_eq!(
+            world.statuses("triage").await,
+            ["deprecated", "active", "draft"]
+        );
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_rollback_goes_only_where_production_has_been(pool: PgPool) {
+        let world = two_releases(pool).await;
+        let refusal = world
+            .roll_back("triage", Some(3), Seen::OnArrival, 30)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                refusal,
+                Error::Release(Refusal::NeverServed { version: 3, .. })
+            ),
+            "{refusal}"
+        );
+        let refusal = world
+            .roll_back("triage", Some(9), Seen::OnArrival, 30)
+            .await
+            .unwrap_err();
+        assert!(matches!(refusal, Error::NotFound("version")), "{refusal}");
+        let refusal = world
+            .roll_back("nobody", None, Seen::OnArrival, 30)
+            .await
+            .unwrap_err();
+        assert!(matches!(refusal, Error::NotFound("prompt")), "{refusal}");
+        assert_eq!(
+            world
+                .roll_back("triage", Some(1), Seen::OnArrival, 30)
+                .await
+                .unwrap()
+                .version,
+            1
+        );
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn of_two_rollbacks_at_once_one_succeeds_and_one_is_overtaken(pool: PgPool) {
+        let world = two_releases(pool).await;
+        for round in 0..20 {
+            let prompt = name("triage");
+            let current = list(
+                &world.store,
+                &world.actor(Role::Viewer),
+                Some(&prompt),
+                None,
+                &PageRequest::first(1),
+            )
+            .await
+            .unwrap();
+            // Both engineers look at the same screen and press the same button.
+            let seen = Seen::Deployment(Some(current.items[0].deployment_id));
+            let (one, two) = tokio::join!(
+                world.roll_back("triage", None, seen, 100 + round),
+                world.roll_back("triage", None, seen, 100 + round),
+            );
+            let (done, refused) = if one.is_ok() { (one, two) } else { (two, one) };
+            assert!(done.is_ok(), "round {round}");
+            assert!(
+                matches!(refused, Err(Error::Release(Refusal::Overtaken { .. }))),
+                "round {round}: {refused:?}"
+            );
         }
     }
-}
 
-/// A prompt in an environment, locked, with what serves there.
-pub(crate) struct Place {
-    pub prompt: PromptId,
-    name: PromptName,
-    environment_id: EnvironmentId,
-    environment: String,
-    pub policy: Policy,
-    current: Option<Current>,
-}
-
-struct Current {
-    deployment: DeploymentId,
-    version: VersionId,
-    number: i32,
-    previous_number: Option<i32>,
-}
-
-impl Place {
-    /// Locks the prompt and reads what serves: no release of this prompt interleaves with another.
-    pub async fn lock(
-        command: &mut Command,
-        by: &Actor,
-        prompt: &PromptName,
-        environment: &str,
-    ) -> Result<Self> {
-        let prompt_id = prompts::lock(command.db(), by, prompt).await?;
-        let row = sqlx::query!(
-            r#"select environment.environment_id as "environment_id: EnvironmentId", policy as "policy: Json<Policy>",
-                      deployment_id as "deployment?: DeploymentId", serving.version_id as "version?: VersionId",
-                      version.number as "number?", previous.number as "previous_number?"
-               from environment
-               left join serving
-                   on serving.environment_id = environment.environment_id and serving.prompt_id = $3
-               left join version using (version_id)
-               left join version as previous on previous.version_id = serving.previous_version_id
-               where environment.project_id = $1 and environment.name = $2"#,
-            by.project.0,
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_protected_environment_wants_an_approver_and_a_viewer_changes_nothing(pool: PgPool) {
+        let world = two_releases(pool).await;
+        let prompt = name("triage");
+        let release = |environment| Release {
+            prompt: &prompt,
             environment,
-            prompt_id.0,
-        )
-        .fetch_optional(command.db())
-        .await?
-        .ok_or(Error::NotFound("environment"))?;
-        let current = match (row.deployment, row.version, row.number) {
-            (Some(deployment), Some(version), Some(number)) => Some(Current {
-                deployment,
-                version,
-                number,
-                previous_number: row.previous_number,
-            }),
-            _ => None,
+            reason: "",
+            seen: Seen::OnArrival,
         };
-        Ok(Self {
-            prompt: prompt_id,
-            name: prompt.clone(),
-            environment_id: row.environment_id,
-            environment: environment.to_owned(),
-            policy: row.policy.0,
-            current,
-        })
+        let store = &world.store;
+        let editor = world.actor(Role::Editor);
+        let refusal = crate::promotions::request(store, &editor, &release("production"), 3, at(30))
+            .await
+            .unwrap_err();
+        assert!(
+            refusal.to_string().contains("needs the approver role"),
+            "{refusal}"
+        );
+        crate::promotions::request(store, &editor, &release("staging"), 3, at(31))
+            .await
+            .unwrap();
+        let viewer = world.actor(Role::Viewer);
+        let refusal = roll_back(store, &viewer, &release("production"), None, at(32))
+            .await
+            .unwrap_err();
+        assert!(matches!(refusal, Error::Denied(_)), "{refusal}");
+        let refusal = break_glass(store, &editor, &release("production"), 3, at(33))
+            .await
+            .unwrap_err();
+        assert!(matches!(refusal, Error::Denied(_)), "{refusal}");
+        let approver = world.actor(Role::Approver);
+        let refusal = break_glass(store, &approver, &release("production"), 3, at(34))
+            .await
+            .unwrap_err();
+        assert!(matches!(refusal, Error::Invalid(_)), "no reason: {refusal}");
+        // A draft that serves staging is being tested; production is untouched.
+        assert_eq!(
+            world.statuses("triage").await,
+            ["deprecated", "active", "testing"]
+        );
     }
 
-    /// Refuses when something else serves than what was seen.
-    pub fn check_unchanged(&self, seen: Option<DeploymentId>) -> Result<()> {
-        match &self.current {
-            Some(current) if Some(current.deployment) != seen => Err(Refusal::Overtaken {
-                serves: current.number,
-                environment: self.environment.clone(),
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn the_database_itself_refuses_a_second_active_version_and_a_changed_one(pool: PgPool) {
+        let world = two_releases(pool.clone()).await;
+        let constraint = async |sql: &'static str| {
+            let error = sqlx::query(sql).execute(&pool).await.unwrap_err();
+            error
+                .as_database_error()
+                .and_then(|error| error.constraint().map(str::to_owned))
+        };
+        assert_eq!(
+            constraint("update version set status = 'active' where number = 1")
+                .await
+                .as_deref(),
+            Some("version_one_active")
+        );
+        assert_eq!(
+            constraint("update version set content = '{}' where number = 1")
+                .await
+                .as_deref(),
+            Some("version_immutable")
+        );
+        assert_eq!(
+            constraint("update version set status = 'draft' where number = 1")
+                .await
+                .as_deref(),
+            Some("version_status_move")
+        );
+        assert_eq!(
+            constraint("delete from version").await.as_deref(),
+            Some("version_append_only")
+        );
+        assert_eq!(
+            constraint("update deployment set reason = 'other'")
+                .await
+                .as_deref(),
+            Some("deployment_append_only")
+        );
+        assert_eq!(
+            constraint("delete from audit_entry").await.as_deref(),
+            Some("audit_entry_append_only")
+        );
+        drop(world);
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn history_pages_without_gaps_newest_first(pool: PgPool) {
+        let world = two_releases(pool).await;
+        for round in 0..5 {
+            world
+                .roll_back("triage", None, Seen::OnArrival, 30 + round)
+                .await
+                .unwrap();
+        }
+        let viewer = world.actor(Role::Viewer);
+        let mut versions = Vec::new();
+        let mut page = PageRequest::first(2);
+        loop {
+            let listing = list(&world.store, &viewer, None, Some("production"), &page)
+                .await
+                .unwrap();
+            versions.extend(listing.items.iter().map(|deployment| deployment.version));
+            match listing.next_cursor {
+                Some(cursor) => page = PageRequest::parse(Some("2"), Some(&cursor)).unwrap(),
+                None => break,
             }
-            .into()),
-            Some(_) | None => Ok(()),
         }
+        assert_eq!(versions, [1, 2, 1, 2, 1, 2, 1]);
     }
-}
-
-/// A version as releases need it.
-pub(crate) struct Target {
-    pub id: VersionId,
-    number: i32,
-    status: Status,
-    content_hash: ContentHash,
-}
-
-pub(crate) async fn find_version(
-    command: &mut Command,
-    prompt: PromptId,
-    number: i32,
-) -> Result<Target> {
-    sqlx::query_as!(
-        Target,
-        r#"select version_id as "id: VersionId", number, status as "status: Status",
-                  content_hash as "content_hash: ContentHash"
-           from version
-           where prompt_id = $1 and number = $2"#,
-        prompt.0,
-        number,
-    )
-    .fetch_optional(command.db())
-    .await?
-    .ok_or(Error::NotFound("version"))
-}
-
-async fn ever_served(command: &mut Command, place: &Place, version: VersionId) -> Result<bool> {
-    let served = sqlx::query_scalar!(
-        r#"select exists (
-               select from deployment
-               where environment_id = $1 and prompt_id = $2 and version_id = $3
-           ) as "served!""#,
-        place.environment_id.0,
-        place.prompt.0,
-        version.0,
-    )
-    .fetch_one(command.db())
-    .await?;
-    Ok(served)
-}
-
-/// Makes `version` serve: history row, statuses, audit entry and notice stand or fall together.
-pub(crate) async fn deploy(
-    command: &mut Command,
-    by: &Actor,
-    place: &Place,
-    version: &Target,
-    kind: DeploymentKind,
-    reason: &str,
-    now: DateTime<Utc>,
-) -> Result<Deployment> {
-    if let Some(current) = &place.current
-        && current.version == version.id
-    {
-        return Err(Refusal::AlreadyServing {
-            version: version.number,
-            environment: place.environment.clone(),
-        }
-        .into());
-    }
-    let status = move_statuses(command, place, version).await?;
-
-    let id: DeploymentId = new_id();
-    let from = place.current.as_ref();
-    // Remembering who was connected at this moment is what makes "n of N confirmed" mean something.
-    let n_clients = sqlx::query_scalar!(
-        r#"select count(*)::integer as "n!"
-           from consumer
-           where environment_id = $1 and left_at is null and seen_at > $2"#,
-        place.environment_id.0,
-        now - TimeDelta::seconds(SILENT_SECONDS),
-    )
-    .fetch_one(command.db())
-    .await?;
-    sqlx::query!(
-        "insert into deployment
-             (deployment_id, prompt_id, environment_id, version_id, from_version_id, kind, reason, by,
-              deployed_at, n_clients)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        id.0,
-        place.prompt.0,
-        place.environment_id.0,
-        version.id.0,
-        from.map(|current| current.version.0),
-        kind.word(),
-        reason,
-        command.author(),
-        now,
-        n_clients,
-    )
-    .execute(command.db())
-    .await?;
-    sqlx::query!(
-        "insert into confirmation (deployment_id, consumer)
-         select $1, consumer
-         from consumer
-         where environment_id = $2 and left_at is null and seen_at > $3",
-        id.0,
-        place.environment_id.0,
-        now - TimeDelta::seconds(SILENT_SECONDS),
-    )
-    .execute(command.db())
-    .await?;
-    sqlx::query!(
-        "insert into serving (prompt_id, environment_id, deployment_id, version_id, previous_version_id)
-         values ($1, $2, $3, $4, $5)
-         on conflict on constraint serving_one_version do update
-         set deployment_id = excluded.deployment_id,
-             version_id = excluded.version_id,
-             previous_version_id = excluded.previous_version_id",
-        place.prompt.0,
-        place.environment_id.0,
-        id.0,
-        version.id.0,
-        from.map(|current| current.version.0),
-    )
-    .execute(command.db())
-    .await?;
-
-    let deployment = Deployment {
-        deployment_id: id,
-        prompt: place.name.clone(),
-        environment: place.environment.clone(),
-        version: version.number,
-        from_version: from.map(|current| current.number),
-        content_hash: version.content_hash.clone(),
-        kind,
-        reason: reason.to_owned(),
-        by: by.who.clone(),
-        deployed_at: now,
-        n_clients,
-    };
-    let action = match kind {
-        DeploymentKind::Promote => "deployment.promote",
-        DeploymentKind::Rollback => "deployment.rollback",
-        DeploymentKind::BreakGlass => "deployment.break_glass",
-    };
-    command.record(
-        action,
-        place.name.as_str(),
-        json!({
-            "environment": place.environment,
-            "before": from.map(|current| json!({ "version": current.number })),
-            "after": { "version": version.number, "content_hash": version.content_hash, "status": status },
-            "reason": reason,
-            "deployment_id": id,
-        }),
-    );
-    command.tell(
-        "deployment",
-        json!({
-            "prompt": place.name,
-            "environment": place.environment,
-            "version": version.number,
-            "content_hash": version.content_hash,
-            "kind": kind,
-            "deployment_id": id,
-            "deployed_at": now,
-        }),
-    );
-    Ok(deployment)
-}
-
-/// A draft that is released starts testing; in production the old version steps down and the
-/// new one becomes active. Answers the released version's status.
-async fn move_statuses(command: &mut Command, place: &Place, version: &Target) -> Result<Status> {
-    let mut status = version.status;
-    if status == Status::Draft {
-        status = status.test()?;
-        set_status(command, version.id, status).await?;
-    }
-    if place.environment != PRODUCTION {
-        return Ok(status);
-    }
-    // The old one first: at no moment are there two.
-    sqlx::query!(
-        "update version set status = $2 where prompt_id = $1 and status = 'active'",
-        place.prompt.0,
-        Status::Active.superseded().word(),
-    )
-    .execute(command.db())
-    .await?;
-    status = status.activate()?;
-    set_status(command, version.id, status).await?;
-    Ok(status)
-}
-
-pub(crate) async fn set_status(
-    command: &mut Command,
-    version: VersionId,
-    status: Status,
-) -> Result<()> {
-    sqlx::query!(
-        "update version set status = $2 where version_id = $1",
-        version.0,
-        status.word()
-    )
-    .execute(command.db())
-    .await?;
-    Ok(())
 }

@@ -1,42 +1,26 @@
 //! Reading a submitted content: every offending field at once, nothing normalised but the
 //! two ways to write variables.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::{Number, Value};
 
+use super::agreement::disagreements;
+use super::scan::scan;
 use super::{
     ChatMessage, Content, Kind, MAX_BYTES, MAX_MESSAGES, Message, Model, Placeholder, Role,
 };
 use crate::field::{FieldError, Fields};
-use crate::template::{MAX_NAME, Segment, Template, is_name, position};
+use crate::template::{MAX_NAME, is_name};
 use crate::variable::{Variable, parse_variables};
-
-/// Deepest nesting of objects and lists; also what JSON columns and clients take easily.
-const MAX_DEPTH: usize = 64;
-
-/// Largest whole number that every JSON reader keeps exactly (RFC 7493, which RFC 8785 needs).
-const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
-
-/// Most offending texts and numbers listed; a megabyte of NULs needs no longer answer.
-const MAX_LISTED: usize = 100;
 
 /// Most stop texts, tools and tool calls.
 const MAX_ITEMS: usize = 1_000;
 
 pub(super) fn content(path: &str, value: Value) -> Result<Content, Vec<FieldError>> {
-    let mut scan = Scan {
-        path: vec![Step::Member(path)],
-        errors: Vec::new(),
-    };
-    if !scan.read(&value) {
-        let message = format!("is nested deeper than {MAX_DEPTH} levels");
-        return Err(vec![FieldError::new(path, message)]);
-    }
-    let scanned = scan.errors;
-
+    let unfit = scan(path, &value)?;
     let mut fields = Fields::new(path, value);
-    fields.absorb(scanned);
+    fields.absorb(unfit);
     let kind = read_kind(&mut fields);
     let messages = read_messages(&mut fields, kind);
     let variables = read_variables(&mut fields);
@@ -55,8 +39,7 @@ pub(super) fn content(path: &str, value: Value) -> Result<Content, Vec<FieldErro
     // What was not read cannot be compared: the other half of the mistake is listed already.
     if let (Some(messages), Ok(variables)) = (&messages, &variables) {
         let declared = variables.as_deref().unwrap_or_default();
-        let errors = check_templates(&fields.path_of("messages"), messages, declared);
-        fields.absorb(errors);
+        fields.absorb(disagreements(path, messages, declared));
     }
     let content = fields.finish(|| Content {
         kind,
@@ -66,44 +49,8 @@ pub(super) fn content(path: &str, value: Value) -> Result<Content, Vec<FieldErro
         tools,
         response_format,
     })?;
-    if content.includes().is_empty() {
-        let templates = content
-            .chat_messages()
-            .filter_map(|(_, m)| Template::parse(&m.content).ok());
-        let used = templates
-            .flat_map(|template| {
-                template
-                    .variables()
-                    .into_iter()
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        refuse_unused(path, &content, &used)?;
-    }
     refuse_oversize(path, &content)?;
     Ok(content)
-}
-
-/// Refuses declarations that no template uses.
-pub(crate) fn refuse_unused(
-    path: &str,
-    content: &Content,
-    used: &HashSet<String>,
-) -> Result<(), Vec<FieldError>> {
-    let unused = content.declared().iter().enumerate();
-    let errors: Vec<FieldError> = unused
-        .filter(|(_, variable)| !used.contains(&variable.name))
-        .map(|(index, variable)| {
-            let message = format!("`{}` is declared, but no message uses it", variable.name);
-            FieldError::new(format!("{path}.variables[{index}]"), message)
-        })
-        .collect();
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(errors)
-    }
 }
 
 /// Refuses a content whose canonical JSON is too long.
@@ -317,124 +264,4 @@ fn read_objects(fields: &mut Fields, member: &str) -> Option<Vec<Value>> {
         }
     }
     Some(items)
-}
-
-/// Every message is a template, and every variable it uses is declared.
-fn check_templates(path: &str, messages: &[Message], variables: &[Variable]) -> Vec<FieldError> {
-    let declared: HashSet<&str> = variables
-        .iter()
-        .map(|variable| variable.name.as_str())
-        .collect();
-    let mut errors = Vec::new();
-    for (index, message) in messages.iter().enumerate() {
-        let Message::Chat(message) = message else {
-            continue;
-        };
-        let field = format!("{path}[{index}].content");
-        let template = match Template::parse(&message.content) {
-            Ok(template) => template,
-            Err(error) => {
-                errors.push(FieldError::new(field, error.to_string()));
-                continue;
-            }
-        };
-        // Once per name, where it is first used.
-        let mut undeclared: HashMap<&str, usize> = HashMap::new();
-        let mut in_order = Vec::new();
-        for segment in template.segments() {
-            if let Segment::Variable { name, span } = segment
-                && !declared.contains(name.as_str())
-            {
-                undeclared.entry(name).or_insert_with(|| {
-                    in_order.push(name.as_str());
-                    span.start
-                });
-            }
-        }
-        for name in in_order.into_iter().take(MAX_LISTED) {
-            let (line, column) = position(&message.content, undeclared[name]);
-            let words =
-                format!("line {line}, column {column}: `{name}` is not declared as a variable");
-            errors.push(FieldError::new(&field, words));
-        }
-    }
-    errors
-}
-
-/// Walks a JSON value for what may stand nowhere in a content.
-struct Scan<'a> {
-    path: Vec<Step<'a>>,
-    errors: Vec<FieldError>,
-}
-
-enum Step<'a> {
-    Member(&'a str),
-    Item(usize),
-}
-
-impl<'a> Scan<'a> {
-    /// Whether the value ends before the depth limit.
-    fn read(&mut self, value: &'a Value) -> bool {
-        if self.path.len() > MAX_DEPTH {
-            return false;
-        }
-        match value {
-            Value::String(text) if text.contains('\0') => {
-                self.refuse("must not hold NUL characters");
-                true
-            }
-            Value::Number(number) if !is_exact(number) => {
-                self.refuse("is a whole number too large to be kept exactly");
-                true
-            }
-            Value::Array(items) => items
-                .iter()
-                .enumerate()
-                .all(|(index, item)| self.inside(Step::Item(index), item)),
-            Value::Object(members) => members.iter().all(|(name, item)| {
-                if name.contains('\0') {
-                    self.refuse("must not hold NUL characters in its members' names");
-                }
-                self.inside(Step::Member(name), item)
-            }),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
-        }
-    }
-
-    fn inside(&mut self, step: Step<'a>, value: &'a Value) -> bool {
-        self.path.push(step);
-        let is_shallow = self.read(value);
-        self.path.pop();
-        is_shallow
-    }
-
-    fn refuse(&mut self, message: &str) {
-        if self.errors.len() == MAX_LISTED {
-            return;
-        }
-        let mut field = String::new();
-        for step in &self.path {
-            match step {
-                Step::Member(name) if field.is_empty() => field.push_str(name),
-                Step::Member(name) => {
-                    field.push('.');
-                    field.push_str(name);
-                }
-                Step::Item(index) => {
-                    field.push('[');
-                    field.push_str(&index.to_string());
-                    field.push(']');
-                }
-            }
-        }
-        self.errors.push(FieldError::new(field, message));
-    }
-}
-
-fn is_exact(number: &Number) -> bool {
-    match (number.as_u64(), number.as_i64()) {
-        (Some(whole), _) => whole <= MAX_SAFE_INTEGER,
-        (None, Some(whole)) => whole.unsigned_abs() <= MAX_SAFE_INTEGER,
-        (None, None) => true,
-    }
 }

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::{Include, Segment, Template, escape, position};
-use crate::content::{Content, MAX_BYTES, Message, refuse_oversize, refuse_unused};
+use crate::content::{Content, MAX_BYTES, Message, refuse_oversize, unused};
 use crate::field::FieldError;
 
 /// How many includes may stand inside each other.
@@ -63,10 +63,13 @@ pub fn compose(
         let undeclared = expansion.undeclared.drain(..);
         errors.extend(undeclared.map(|words| FieldError::new(&field, words)));
     }
+    // What is not used is not known as long as something could not be put in.
+    if errors.is_empty() {
+        errors = unused(path, source.declared(), &expansion.used);
+    }
     if !errors.is_empty() {
         return Err(errors);
     }
-    refuse_unused(path, &expanded, &expansion.used)?;
     refuse_oversize(path, &expanded)?;
     Ok(expanded)
 }
@@ -100,7 +103,7 @@ impl Output {
 impl<'a> Expansion<'a> {
     fn message(&mut self, name: &str, source: &str) -> Result<String, String> {
         let template = Template::parse(source).map_err(|error| error.to_string())?;
-        if template.includes().is_empty() {
+        if !template.has_includes() {
             self.used
                 .extend(template.variables().into_iter().map(str::to_owned));
             return Ok(source.to_owned());

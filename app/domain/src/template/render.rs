@@ -55,14 +55,13 @@ impl Compiled {
                 }
             };
             let field = format!("content.messages[{index}].content");
-            match prepare(&message.content, &declared) {
-                Ok(parts) => {
-                    let Ok(Value::Object(message)) = serde_json::to_value(message) else {
-                        continue;
-                    };
+            let parts = prepare(&message.content, &declared);
+            match (parts, serde_json::to_value(message)) {
+                (Ok(parts), Ok(Value::Object(message))) => {
                     messages.push(Prepared::Chat { message, parts });
                 }
-                Err(words) => errors.push(FieldError::new(field, words)),
+                (Ok(_), _) => errors.push(FieldError::new(field, "cannot be written as JSON")),
+                (Err(words), _) => errors.push(FieldError::new(field, words)),
             }
         }
         let placeholders = content.placeholders().map(str::to_owned).collect();

@@ -304,7 +304,7 @@ fn is_date(text: &str) -> bool {
 fn is_url(text: &str) -> bool {
     IriStr::new(text)
         .ok()
-        .and_then(iri_string::types::RiStr::authority_components)
+        .and_then(IriStr::authority_components)
         .is_some_and(|authority| !authority.host().is_empty())
 }
 

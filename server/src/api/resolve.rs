@@ -1,0 +1,230 @@
+//! Resolve and render: what applications call. Both read the snapshot and nothing else; only
+//! rendering a version that serves nowhere asks the database.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, Query, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    actor::Permission,
+    content::Content,
+    field::Fields,
+    prompt::{PRODUCTION, PromptName},
+    template::Compiled,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    auth::KeyCaller,
+    body::JsonBody,
+    error::{ApiError, Result},
+};
+use crate::{
+    snapshot::{Missing, ServedPrompt},
+    state::AppState,
+};
+
+/// Set when what is answered may be old, because the database is away.
+const STALE: HeaderName = HeaderName::from_static("x-cueline-stale");
+
+/// Where to resolve, and for whom.
+#[derive(Debug, Deserialize)]
+pub struct ResolveQuery {
+    /// The environment; production when left out.
+    environment: Option<String>,
+}
+
+/// What serves an environment, from memory.
+#[utoipa::path(
+    get,
+    path = "/prompts/{name}/resolve",
+    tag = "data plane",
+    params(
+        ("name" = String, Path, description = "the prompt; `/` as %2F"),
+        ("environment" = Option<String>, Query, description = "production when left out"),
+        ("unit" = Option<String>, Query, description = "the user or conversation, for experiments"),
+    ),
+    responses(
+        (status = 200, description = "what serves, with `ETag`; `X-Cueline-Stale: true` while the database is away"),
+        (status = 304, description = "the client has it already"),
+        (status = 404, description = "`prompt_not_found`, `environment_not_found` or `not_deployed`"),
+    ),
+)]
+pub async fn resolve(
+    State(state): State<AppState>,
+    KeyCaller(actor): KeyCaller,
+    Path(name): Path<String>,
+    Query(query): Query<ResolveQuery>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let environment = query.environment.as_deref().unwrap_or(PRODUCTION);
+    actor.may_in(Permission::Read, environment)?;
+    let snapshot = state.serving.now();
+    let project = snapshot.project(actor.project).ok_or(Missing::Prompt)?;
+    let served = project.resolve(environment, &name)?;
+
+    let mut response = if is_known(&headers, &served.etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let mut response = Response::new(Body::from(served.body.clone()));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        response
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, served.etag.clone());
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if state.serving.is_stale() {
+        headers.insert(STALE, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// Whether one of the client's tags is this one; weak tags count, as RFC 9110 says for `If-None-Match`.
+fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+        value.as_bytes() == b"*"
+            || value.to_str().is_ok_and(|tags| {
+                tags.split(',')
+                    .any(|tag| tag.trim().trim_start_matches("W/").as_bytes() == etag.as_bytes())
+            })
+    })
+}
+
+/// What to render, with which values.
+struct RenderRequest {
+    version: Option<i64>,
+    environment: String,
+    variables: Map<String, Value>,
+    placeholders: Map<String, Value>,
+}
+
+impl RenderRequest {
+    fn parse(body: Value) -> Result<Self> {
+        let mut fields = Fields::new("", body);
+        let version = fields.integer("version");
+        let environment = fields.text("environment");
+        // Reported by clients that take part in experiments; rendering itself does not need it.
+        fields.text("unit");
+        if version.is_some() && environment.is_some() {
+            fields.refuse("version", "give either an environment or a version");
+        }
+        let mut object = |name: &str| match fields.take(name) {
+            None => Map::new(),
+            Some(Value::Object(members)) => members,
+            Some(_) => {
+                fields.refuse(name, "must be an object");
+                Map::new()
+            }
+        };
+        let (variables, placeholders) = (object("variables"), object("placeholders"));
+        fields
+            .finish(|| Self {
+                version,
+                environment: environment.unwrap_or_else(|| PRODUCTION.to_owned()),
+                variables,
+                placeholders,
+            })
+            .map_err(|errors| ApiError::invalid(&errors))
+    }
+}
+
+/// What serves, with values put into its messages.
+#[utoipa::path(
+    post,
+    path = "/prompts/{name}/render",
+    tag = "data plane",
+    params(("name" = String, Path, description = "the prompt; `/` as %2F")),
+    request_body(content = Value, description = "`{\"environment\" | \"version\", \"unit\", \"variables\": {}, \"placeholders\": {}}`"),
+    responses(
+        (status = 200, description = "resolve's answer with rendered `messages`"),
+        (status = 422, description = "every offending variable as `{variable, rule, message}`"),
+    ),
+)]
+pub async fn render(
+    State(state): State<AppState>,
+    KeyCaller(actor): KeyCaller,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody,
+) -> Result<Response> {
+    let request = RenderRequest::parse(body)?;
+    let (mut answer, compiled) = match request.version {
+        None => {
+            actor.may_in(Permission::Read, &request.environment)?;
+            let snapshot = state.serving.now();
+            let project = snapshot.project(actor.project).ok_or(Missing::Prompt)?;
+            let served = Arc::clone(project.resolve(&request.environment, &name)?);
+            answer_of(&served)?
+        }
+        Some(number) => {
+            actor.may(Permission::Read)?;
+            version_answer(&state, &actor, &name, number).await?
+        }
+    };
+    let messages = compiled
+        .render(&request.variables, &request.placeholders)
+        .map_err(|errors| ApiError::render(&errors))?;
+    answer.insert("messages".to_owned(), Value::Array(messages));
+    let mut response = Json(answer).into_response();
+    if state.serving.is_stale() {
+        response
+            .headers_mut()
+            .insert(STALE, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn answer_of(served: &ServedPrompt) -> Result<(Map<String, Value>, Arc<Compiled>)> {
+    let compiled = served.compiled().ok_or_else(unreadable)?;
+    let answer = serde_json::from_slice(&served.body).map_err(|_| unreadable())?;
+    Ok((answer, compiled))
+}
+
+fn unreadable() -> ApiError {
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "what is stored cannot be read; it was logged",
+    )
+}
+
+async fn version_answer(
+    state: &AppState,
+    actor: &domain::actor::Actor,
+    name: &str,
+    number: i64,
+) -> Result<(Map<String, Value>, Arc<Compiled>)> {
+    let name = PromptName::parse(name).map_err(|_| Missing::Prompt)?;
+    let not_found = || store::Error::NotFound("version");
+    let number = i32::try_from(number).map_err(|_| not_found())?;
+    let (content_hash, text) = store::serving::version(&state.store, actor.project, &name, number)
+        .await?
+        .ok_or_else(not_found)?;
+    let content: Content = serde_json::from_str(&text).map_err(|error| {
+        tracing::error!(%error, "a stored version cannot be read");
+        unreadable()
+    })?;
+    let compiled = Compiled::new(&content).map_err(|errors| {
+        tracing::error!(?errors, "a stored version cannot be compiled");
+        unreadable()
+    })?;
+    let members: Map<String, Value> = serde_json::from_str(&text).map_err(|_| unreadable())?;
+    let mut answer = Map::new();
+    answer.insert("name".to_owned(), json!(name));
+    answer.insert("environment".to_owned(), Value::Null);
+    answer.insert("version".to_owned(), json!(number));
+    answer.insert("content_hash".to_owned(), json!(content_hash));
+    answer.extend(members);
+    answer.insert("deployment_id".to_owned(), Value::Null);
+    answer.insert("deployed_at".to_owned(), Value::Null);
+    answer.insert("experiment".to_owned(), Value::Null);
+    Ok((answer, Arc::new(compiled)))
+}

@@ -1,0 +1,355 @@
+//! The stream that applications hold open, and their confirmations. Deployments are pushed the
+//! moment they are committed; nothing here asks the database.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Query, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use domain::{
+    actor::Permission,
+    field::Fields,
+    id::{EnvironmentId, ProjectId},
+    prompt::PRODUCTION,
+};
+use futures::Stream;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use store::consumers::{Applied, Sighting};
+use tokio::sync::broadcast::error::RecvError;
+use uuid::Uuid;
+
+use super::{
+    auth::KeyCaller,
+    body::JsonBody,
+    error::{ApiError, Result},
+};
+use crate::{
+    live::{ChangeMessage, Following, Message},
+    queue::Full,
+    snapshot::{Missing, Project},
+    state::AppState,
+};
+
+/// Well under the 15 seconds that clients may count on.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How soon a client should come back when the server stops.
+const COME_BACK: Duration = Duration::from_millis(500);
+/// The longest name a client may give itself, in characters.
+const MAX_CONSUMER: usize = 200;
+
+/// What to follow.
+#[derive(Debug, Deserialize)]
+pub struct StreamQuery {
+    environment: Option<String>,
+    consumer: Option<String>,
+    include: Option<String>,
+}
+
+impl From<Full> for ApiError {
+    fn from(full: Full) -> Self {
+        Self::later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            &full.to_string(),
+            1,
+        )
+    }
+}
+
+fn check_consumer(name: &str) -> Result<(), &'static str> {
+    if name.trim().is_empty() {
+        return Err("must not be empty");
+    }
+    if name.chars().count() > MAX_CONSUMER {
+        return Err("must be at most 200 characters");
+    }
+    if name.chars().any(char::is_control) {
+        return Err("must not hold control characters");
+    }
+    Ok(())
+}
+
+/// Follows an environment: first a snapshot, then every deployment.
+#[utoipa::path(
+    get,
+    path = "/stream",
+    tag = "data plane",
+    params(
+        ("environment" = Option<String>, Query, description = "production when left out"),
+        ("consumer" = Option<String>, Query, description = "the client's own name, for the propagation panel"),
+        ("include" = Option<String>, Query, description = "`content` puts whole prompts into the messages"),
+    ),
+    responses((status = 200, description = "server-sent events: `snapshot`, `deployment`, `experiment`, a comment at least every 15 s", content_type = "text/event-stream")),
+)]
+pub async fn stream(
+    State(state): State<AppState>,
+    KeyCaller(actor): KeyCaller,
+    Query(query): Query<StreamQuery>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let environment = query.environment.unwrap_or_else(|| PRODUCTION.to_owned());
+    actor.may_in(Permission::Read, &environment)?;
+    let with_content = match query.include.as_deref() {
+        None | Some("") => false,
+        Some("content") => true,
+        Some(_) => {
+            return Err(ApiError::invalid_field(
+                "include",
+                "must be `content`, or be left out",
+            ));
+        }
+    };
+    if let Some(name) = &query.consumer {
+        check_consumer(name).map_err(|message| ApiError::invalid_field("consumer", message))?;
+    }
+    let after = match headers.get("last-event-id").map(HeaderValue::to_str) {
+        None => None,
+        Some(Ok("")) => None,
+        // An id of another kind is as good as none: the snapshot that follows says everything.
+        Some(text) => text.ok().and_then(|text| text.parse().ok()),
+    };
+    // First follow, then look: what happens in between is heard, and dropped if the snapshot has it.
+    let following = state.live.follow(actor.project, after);
+    let project = state
+        .serving
+        .project(actor.project)
+        .ok_or(Missing::Environment)?;
+    let (environment_id, _) = project
+        .environment(&environment)
+        .ok_or(Missing::Environment)?;
+    let seen = query
+        .consumer
+        .map(|name| Presence::open(&state, actor.project, environment_id, name))
+        .transpose()?;
+    let follower = Follower {
+        state,
+        project: actor.project,
+        environment,
+        with_content,
+        _seen: seen,
+    };
+    let events = follower.events(following, project);
+    let mut response = Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(HEARTBEAT).text(""))
+        .into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies that buffer would hold back exactly what must not wait.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// Notes that the client is there; dropping it notes that it left, however the stream ended.
+struct Presence {
+    state: AppState,
+    connection: Uuid,
+}
+
+impl Presence {
+    fn open(
+        state: &AppState,
+        project: ProjectId,
+        environment: EnvironmentId,
+        consumer: String,
+    ) -> Result<Self> {
+        let connection = Uuid::new_v4();
+        let at = state.clock.now();
+        state.queues.opened(Sighting {
+            project,
+            environment,
+            consumer,
+            connection,
+            at,
+            open: true,
+        })?;
+        Ok(Self {
+            state: state.clone(),
+            connection,
+        })
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.state.queues.closed(self.connection, &self.state.clock);
+    }
+}
+
+struct Follower {
+    state: AppState,
+    project: ProjectId,
+    environment: String,
+    with_content: bool,
+    _seen: Option<Presence>,
+}
+
+impl Follower {
+    fn events(
+        self,
+        following: Following,
+        project: Arc<Project>,
+    ) -> impl Stream<Item = Result<Event, Infallible>> {
+        async_stream::stream! {
+            let Following { missed, mut receiver } = following;
+            let mut last = project.sequence;
+            match missed {
+                Some(messages) => {
+                    for message in messages {
+                        if let Message::Change(message) = &*message {
+                            last = last.max(message.change.sequence);
+                            if let Some(event) = self.event(message) {
+                                yield Ok(event);
+                            }
+                        }
+                    }
+                }
+                None => yield Ok(self.snapshot(&project)),
+            }
+            drop(project);
+            loop {
+                let received = tokio::select! {
+                    () = self.state.stopping.cancelled() => {
+                        yield Ok(Event::default().event("goodbye").retry(COME_BACK).data("{}"));
+                        return;
+                    }
+                    received = receiver.recv() => received,
+                };
+                match received {
+                    Ok(message) => match &*message {
+                        Message::Change(message) if message.change.sequence <= last => {}
+                        Message::Change(message) => {
+                            last = message.change.sequence;
+                            if let Some(event) = self.event(message) {
+                                yield Ok(event);
+                            }
+                        }
+                        Message::Reset => {
+                            if let Some(project) = self.state.serving.project(self.project) {
+                                last = project.sequence;
+                                yield Ok(self.snapshot(&project));
+                            }
+                        }
+                        Message::Clients => {}
+                    },
+                    // Too far behind: the snapshot says in one message what the missed ones said.
+                    Err(RecvError::Lagged(_)) => {
+                        if let Some(project) = self.state.serving.project(self.project) {
+                            last = project.sequence;
+                            yield Ok(self.snapshot(&project));
+                        }
+                    }
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        }
+    }
+
+    /// Everything that serves the environment, as name → version.
+    fn snapshot(&self, project: &Project) -> Event {
+        let mut versions = Map::new();
+        let mut contents = Map::new();
+        if let Some((_, served)) = project.environment(&self.environment) {
+            for (name, prompt) in served.iter() {
+                versions.insert(name.to_string(), json!(prompt.version));
+                if self.with_content
+                    && let Ok(body) = serde_json::from_slice::<Value>(&prompt.body)
+                {
+                    contents.insert(name.to_string(), body);
+                }
+            }
+        }
+        let mut data = json!({ "environment": self.environment, "prompts": versions });
+        if self.with_content {
+            data["contents"] = Value::Object(contents);
+        }
+        Event::default()
+            .event("snapshot")
+            .id(project.sequence.to_string())
+            .data(data.to_string())
+    }
+
+    fn event(&self, message: &ChangeMessage) -> Option<Event> {
+        if message.change.kind != "deployment"
+            || message.text("environment") != Some(&self.environment)
+        {
+            return None;
+        }
+        let data = if self.with_content {
+            self.with_content(message)
+        } else {
+            &message.payload
+        };
+        Some(
+            Event::default()
+                .event("deployment")
+                .id(message.change.sequence.to_string())
+                .data(data),
+        )
+    }
+
+    /// The payload with the prompt in it, made once for all who want it. A deployment that was
+    /// overtaken already goes without: the one that overtook it is on its way.
+    fn with_content<'m>(&self, message: &'m ChangeMessage) -> &'m str {
+        message.with_content.get_or_init(|| {
+            let mut payload = message.change.payload.clone();
+            let prompt = message.text("prompt").unwrap_or_default();
+            if let Some(project) = self.state.serving.project(self.project)
+                && let Ok(served) = project.resolve(&self.environment, prompt)
+                && message.text("deployment_id") == Some(&served.deployment_id.to_string())
+                && let Ok(content) = serde_json::from_slice(&served.body)
+            {
+                payload["content"] = content;
+            }
+            payload.to_string()
+        })
+    }
+}
+
+/// A client says that it applied a deployment.
+#[utoipa::path(
+    post,
+    path = "/stream/ack",
+    tag = "data plane",
+    request_body(content = Value, description = "`{\"consumer\", \"deployment_id\"}`"),
+    responses((status = 202, description = "noted"), (status = 422, description = "every offending field")),
+)]
+pub async fn ack(
+    State(state): State<AppState>,
+    KeyCaller(actor): KeyCaller,
+    JsonBody(body): JsonBody,
+) -> Result<StatusCode> {
+    actor.may(Permission::Read)?;
+    let mut fields = Fields::new("", body);
+    let consumer = fields.required_text("consumer");
+    if !consumer.is_empty()
+        && let Err(message) = check_consumer(&consumer)
+    {
+        fields.refuse("consumer", message);
+    }
+    let deployment = fields.required_text("deployment_id");
+    let parsed = deployment.parse();
+    if parsed.is_err() && !deployment.is_empty() {
+        fields.refuse("deployment_id", "must be a deployment's id");
+    }
+    let at = state.clock.now();
+    let applied = fields
+        .finish(|| {
+            parsed.ok().map(|deployment| Applied {
+                project: actor.project,
+                deployment,
+                consumer,
+                at,
+            })
+        })
+        .map_err(|errors| ApiError::invalid(&errors))?;
+    if let Some(applied) = applied {
+        state.queues.applied(applied)?;
+    }
+    Ok(StatusCode::ACCEPTED)
+}
