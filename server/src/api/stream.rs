@@ -4,7 +4,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{
         IntoResponse, Response,
@@ -28,6 +28,7 @@ use super::{
     auth::KeyCaller,
     body::JsonBody,
     error::{ApiError, Result},
+    params::Query,
 };
 use crate::{
     live::{ChangeMessage, Following, Message},
