@@ -57,9 +57,12 @@ fn RollBackForm(
 ) -> impl IntoView {
     let button = NodeRef::<html::Button>::new();
     Effect::new(move |_| {
+        // Not a loss of place: the page has one purpose, and this is it. After the heading had
+        // its turn, as everywhere.
         if let Some(button) = button.get() {
-            // Not a loss of place: the page has one purpose, and this is it.
-            let _ = button.focus();
+            request_animation_frame(move || {
+                let _ = button.focus();
+            });
         }
     });
     let refusal = Signal::derive(move || action.value().get().and_then(Result::err));
