@@ -5,6 +5,7 @@ pub mod assets;
 pub mod cli;
 pub mod config;
 pub mod live;
+mod live_pages;
 mod origin;
 mod pages;
 pub mod postgres;

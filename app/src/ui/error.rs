@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{Banner, Glyph, Icon, IconSize, Tone};
+use super::{Banner, Tone};
 use crate::error::UiError;
 
 /// A section that could not be loaded, with a way to try again.
@@ -69,34 +69,22 @@ pub fn ErrorPage(
         None::<String>
     });
     let (title, text) = words(&error);
-    let facts = request.into_inner().map(|request| {
-        view! { <dl class="facts"><div><dt>"Request"</dt><dd><code>{request}</code></dd></div></dl> }
-    });
+    let facts = request.into_inner().map(
+        |request| view! { <dl class="facts"><dt>"Request"</dt><dd><code>{request}</code></dd></dl> },
+    );
+    // External: a page that failed is best left with a whole new page.
     view! {
         <Title text=title.clone()/>
         <div class="empty error-page">
-            <Icon glyph=glyph(&error) size=IconSize::Large/>
             <p class="error-code">{error.status()}</p>
             <h1 tabindex="-1">{title}</h1>
             <p>{text}</p>
             <div class="row">
-                <a class="btn" href="/" rel="external">"Overview"</a>
+                <a class="btn" data-kind="primary" href="/" rel="external">"To the overview"</a>
                 <a class="btn" href="" rel="external">"Try again"</a>
             </div>
             {facts}
         </div>
-    }
-}
-
-const fn glyph(error: &UiError) -> Glyph {
-    match error {
-        UiError::NotFound(_) => Glyph::Search,
-        UiError::Denied(_) | UiError::SignedOut => Glyph::Lock,
-        UiError::Refused(_)
-        | UiError::Invalid(_)
-        | UiError::Away
-        | UiError::Internal
-        | UiError::Network(_) => Glyph::Error,
     }
 }
 

@@ -19,7 +19,7 @@ pub fn Heading(
     };
     view! {
         <Title text/>
-        <h1 tabindex="-1">
+        <h1 tabindex="-1" node_ref=crate::frame::use_arrival()>
             {folder.map(|folder| view! { <span class="folder">{folder}</span> })}
             {leaf}
         </h1>
