@@ -220,7 +220,11 @@ pub async fn connected(store: &Store, by: &Actor, now: DateTime<Utc>) -> Result<
 }
 
 /// For each of these deployments, how many of the clients connected then have confirmed it.
-pub async fn tallies(store: &Store, by: &Actor, deployments: &[DeploymentId]) -> Result<Vec<Tally>> {
+pub async fn tallies(
+    store: &Store,
+    by: &Actor,
+    deployments: &[DeploymentId],
+) -> Result<Vec<Tally>> {
     by.may(Permission::Read)?;
     let ids: Vec<Uuid> = deployments.iter().map(|deployment| deployment.0).collect();
     let tallies = sqlx::query_as!(

@@ -92,7 +92,12 @@ pub struct Former {
 }
 
 /// The versions that ever served, the latest first: where a rollback can go.
-pub async fn formers(store: &Store, by: &Actor, prompt: &PromptName, environment: &str) -> Result<Vec<Former>> {
+pub async fn formers(
+    store: &Store,
+    by: &Actor,
+    prompt: &PromptName,
+    environment: &str,
+) -> Result<Vec<Former>> {
     by.may(Permission::Read)?;
     let formers = sqlx::query_as!(
         Former,
