@@ -4,6 +4,7 @@ pub mod api;
 pub mod assets;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod live;
 mod live_pages;
 mod origin;
