@@ -6,6 +6,10 @@
     reason = "a helper that cannot go on fails the test that called it"
 )]
 
+mod authorisation;
+mod bad_input;
 mod life;
 mod postgres;
+mod races;
+mod streams;
 mod support;
