@@ -10,7 +10,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{Client, Events, Heard, TestApp, TestProject, eventually};
+use crate::support::{Client, Events, Heard, TestApp, TestProject};
 
 const STREAM: &str = "/api/v1/stream?environment=production";
 
@@ -416,13 +416,19 @@ async fn silence_is_broken_by_a_comment(pool: PgPool) {
     app.stop().await;
 }
 
+async fn connected(pool: &PgPool) -> i64 {
+    sqlx::query_scalar("select count(*) from consumer where left_at is null")
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
 #[sqlx::test(migrator = "store::MIGRATOR")]
 async fn a_server_that_stops_says_goodbye_over_the_wire(pool: PgPool) {
     let app = TestApp::start(&pool).await;
     let acme = app.project("acme").await;
     two_versions(&acme).await;
     let bearer = acme.admin_key().await.credential();
-    let queues = app.state().queues.clone();
     drop(acme);
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let (address, server) = app
@@ -443,20 +449,19 @@ async fn a_server_that_stops_says_goodbye_over_the_wire(pool: PgPool) {
         if line.starts_with("event: ") {
             heard.push(line);
             if let Some(stop) = stop.take() {
-                eventually("the stream is open", || queues.n_open() == 1).await;
+                wait_for("the client is known", || async {
+                    connected(&pool).await == 1
+                })
+                .await;
                 stop.send(()).unwrap();
             }
         }
     }
     assert_eq!(heard, ["event: snapshot", "event: goodbye"]);
     server.await.unwrap().unwrap();
-    let left: Option<chrono::DateTime<chrono::Utc>> =
-        sqlx::query_scalar("select left_at from consumer")
-            .fetch_one(&pool)
-            .await
-            .unwrap();
-    assert!(
-        left.is_some(),
+    assert_eq!(
+        connected(&pool).await,
+        0,
         "its goodbye was written before the server ended"
     );
 }
