@@ -2,6 +2,7 @@
 //! Argon2id, throttling by account and by address, one-time links.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{Arc, LazyLock},
 };
@@ -23,7 +24,7 @@ use domain::{
     id::PersonId,
     project::{check_password, parse_email},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{
     Store,
@@ -100,8 +101,20 @@ fn backend(error: impl std::fmt::Display) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }
 
+/// A session as it is kept. Its id is the row's: it has 128 bits, more than a number in JSON.
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    data: HashMap<String, Value>,
+    /// Unix seconds.
+    expires_at: i64,
+}
+
 fn encode(record: &Record) -> session_store::Result<(Value, Option<PersonId>)> {
-    let value = serde_json::to_value(record)
+    let kept = Kept {
+        data: record.data.clone(),
+        expires_at: record.expiry_date.unix_timestamp(),
+    };
+    let value = serde_json::to_value(kept)
         .map_err(|error| session_store::Error::Encode(error.to_string()))?;
     let person = record
         .data
@@ -149,10 +162,19 @@ impl SessionStore for Sessions {
         let value = store::sessions::load(&self.store, &id.to_string(), self.clock.now())
             .await
             .map_err(backend)?;
-        value
-            .map(serde_json::from_value)
-            .transpose()
-            .map_err(|error| session_store::Error::Decode(error.to_string()))
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        let decode = |error: String| session_store::Error::Decode(error);
+        let kept: Kept =
+            serde_json::from_value(value).map_err(|error| decode(error.to_string()))?;
+        let expiry_date = OffsetDateTime::from_unix_timestamp(kept.expires_at)
+            .map_err(|error| decode(error.to_string()))?;
+        Ok(Some(Record {
+            id: *id,
+            data: kept.data,
+            expiry_date,
+        }))
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
