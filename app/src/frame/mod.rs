@@ -21,7 +21,7 @@ use crate::{
 
 pub use arrival::use_arrival;
 pub use membership::{Membership, use_membership};
-pub use projects::{ChooseProjectPage, NewProjectPage};
+pub use projects::{ChooseProjectPage, NameAndSlug, NewProjectPage};
 
 /// The theme a person chose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

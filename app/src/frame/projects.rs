@@ -2,12 +2,12 @@
 
 use domain::project::Project;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     error::UiError,
-    ui::{ErrorPage, IconSize, Mark, Refusal, TextField},
+    sign_in::Gate,
+    ui::{ErrorPage, Field, Refusal, described_by, who::initials},
 };
 
 /// What the chooser shows.
@@ -52,17 +52,14 @@ pub async fn create_project(name: String, slug: String) -> Result<(), UiError> {
 pub fn ChooseProjectPage() -> impl IntoView {
     let choice = Resource::new_blocking(|| (), |()| my_projects());
     view! {
-        <Title text="Projects"/>
-        <main class="gate" id="main">
-            <Transition>
-                {move || Suspend::new(async move {
-                    match choice.await {
-                        Ok(choice) => view! { <Chooser choice/> }.into_any(),
-                        Err(error) => view! { <ErrorPage error/> }.into_any(),
-                    }
-                })}
-            </Transition>
-        </main>
+        <Transition>
+            {move || Suspend::new(async move {
+                match choice.await {
+                    Ok(choice) => view! { <Chooser choice/> }.into_any(),
+                    Err(error) => view! { <main class="gate" id="main"><ErrorPage error/></main> }.into_any(),
+                }
+            })}
+        </Transition>
     }
 }
 
@@ -71,7 +68,7 @@ fn Chooser(choice: Choice) -> impl IntoView {
     let lede = if choice.projects.is_empty() {
         "You do not belong to any project yet. An admin of one can add you."
     } else {
-        "Which one?"
+        "Where to?"
     };
     let items = choice
         .projects
@@ -80,7 +77,7 @@ fn Chooser(choice: Choice) -> impl IntoView {
             view! {
                 <li>
                     <a class="menu-item" href=format!("/p/{}", project.slug)>
-                        <span class="avatar" aria-hidden="true">{crate::ui::who::initials(&project.name)}</span>
+                        <span class="avatar" aria-hidden="true">{initials(&project.name)}</span>
                         {project.name}
                         <span class="muted push">{project.role.word()}</span>
                     </a>
@@ -89,15 +86,15 @@ fn Chooser(choice: Choice) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <div class="gate-card">
-            <div class="gate-head">
-                <Mark size=IconSize::Large/>
-                <div><h1>"Projects"</h1><p class="lede">{lede}</p></div>
-            </div>
+        <Gate title="Projects" lede>
             <ul>{items}</ul>
-            {choice.may_create.then(|| view! { <a class="btn" href="/new-project">"New project"</a> })}
-        </div>
-        <form method="post" action="/sign-out"><button class="btn" data-kind="quiet" data-size="small">"Sign out"</button></form>
+            <div class="row">
+                {choice.may_create.then(|| view! { <a class="btn" href="/new-project">"New project"</a> })}
+                <form class="push" method="post" action="/sign-out">
+                    <button class="btn" data-kind="quiet">"Sign out"</button>
+                </form>
+            </div>
+        </Gate>
     }
 }
 
@@ -106,38 +103,101 @@ fn Chooser(choice: Choice) -> impl IntoView {
 pub fn NewProjectPage() -> impl IntoView {
     let create = ServerAction::<CreateProject>::new();
     let error = Signal::derive(move || create.value().get().and_then(Result::err));
+    view! {
+        <Gate
+            title="New project" is_wide=true
+            lede="Prompts, keys and members of one team. It starts with the environments production, staging and development, and you become its admin."
+        >
+            <ActionForm action=create attr:class="form">
+                <Refusal error=Signal::derive(move || error.get().filter(|error| !matches!(error, UiError::Invalid(_))))/>
+                <NameAndSlug name_field="name" slug_field="slug" label="Name" error/>
+                <button
+                    class="btn" data-kind="primary" data-width="full"
+                    aria-busy=move || create.pending().get().then_some("true")
+                >
+                    "Create project"
+                </button>
+            </ActionForm>
+            <a class="note" href="/">"Back to the projects"</a>
+        </Gate>
+    }
+}
+
+/// A project's name and its address; with script the address follows the name until it is typed.
+#[component]
+pub fn NameAndSlug(
+    /// The name of the name, as submitted.
+    name_field: &'static str,
+    /// The name of the address, as submitted.
+    slug_field: &'static str,
+    /// What the name is called.
+    label: &'static str,
+    /// The name at first.
+    #[prop(optional)]
+    name: String,
+    /// The address at first.
+    #[prop(optional)]
+    slug: String,
+    /// Why both were refused, if they were.
+    #[prop(optional, into)]
+    error: Signal<Option<UiError>>,
+) -> impl IntoView {
     let of = move |field: &'static str| {
         Signal::derive(move || error.get().and_then(|error| error.of_field(field)))
     };
-    let other = Signal::derive(move || {
-        error
-            .get()
-            .filter(|error| !matches!(error, UiError::Invalid(_)))
-    });
+    let is_typed = StoredValue::new(!slug.is_empty());
+    let typed = RwSignal::new(slug.clone());
+    let follow = move |event: leptos::ev::Event| {
+        if !is_typed.get_value() {
+            typed.set(slug_of(&event_target_value(&event)));
+        }
+    };
+    let own = move |event: leptos::ev::Event| {
+        let text = event_target_value(&event);
+        is_typed.set_value(!text.is_empty());
+        typed.set(text);
+    };
     view! {
-        <Title text="New project"/>
-        <main class="gate" id="main">
-            <div class="gate-card" data-size="wide">
-                <div class="gate-head">
-                    <Mark size=IconSize::Large/>
-                    <div>
-                        <h1>"New project"</h1>
-                        <p class="lede">"Prompts, keys and members of one team. It starts with the environments production, staging and development, and you become its admin."</p>
-                    </div>
-                </div>
-                <ActionForm action=create attr:class="form">
-                    <Refusal error=other/>
-                    <TextField id="name" name="name" label="Name" placeholder="Acme Support" error=of("name")/>
-                    <TextField
-                        id="slug" name="slug" label="Address" placeholder="acme-support" error=of("slug")
-                        hint="As in addresses: lower-case letters, digits and dashes. It cannot be changed later."
-                    />
-                    <button class="btn" data-kind="primary" data-width="full" aria-busy=move || create.pending().get().then_some("true")>
-                        "Create project"
-                    </button>
-                </ActionForm>
-            </div>
-            <p class="gate-foot"><a href="/">"Back to the projects"</a></p>
-        </main>
+        <div class="form-pair">
+            <Field id="project-name" label error=of(name_field)>
+                <input
+                    class="input" id="project-name" name=name_field value=name placeholder="Acme Support" required
+                    aria-describedby=described_by("project-name") on:input=follow
+                />
+            </Field>
+            <Field id="project-slug" label="Address" hint="As in /p/acme-support; it stays." error=of(slug_field)>
+                <input
+                    class="input" id="project-slug" name=slug_field value=slug prop:value=typed placeholder="acme-support"
+                    required autocapitalize="off" spellcheck="false" aria-describedby=described_by("project-slug") on:input=own
+                />
+            </Field>
+        </div>
+    }
+}
+
+/// An address for a name: lower-case letters and digits with dashes between the words.
+fn slug_of(name: &str) -> String {
+    let words: Vec<String> = name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let slug = words.join("-");
+    slug.get(..40)
+        .unwrap_or(&slug)
+        .trim_end_matches('-')
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_an_address() {
+        assert_eq!(slug_of("Acme Support"), "acme-support");
+        assert_eq!(slug_of("  Größe & Co. "), "gr-e-co");
+        assert_eq!(slug_of("日本"), "");
+        assert_eq!(slug_of(&"long name ".repeat(9)).len(), 39);
     }
 }

@@ -1,5 +1,7 @@
 //! The command line: one binary, `cueline`.
 
+mod client;
+mod demo;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +20,8 @@ pub struct Cli {
 enum Command {
     /// Run the server.
     Serve(Options),
+    /// Run the server with a demo project: prompts with histories, people, connected clients.
+    Demo(demo::Demo),
 }
 
 impl Cli {
@@ -25,6 +29,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Serve(options) => serve::run(options),
+            Command::Demo(demo) => demo::run(demo),
         }
     }
 }
