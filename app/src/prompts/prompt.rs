@@ -17,6 +17,7 @@ use super::{
 use crate::{
     frame::{use_membership, use_project},
     live::use_feed,
+    releases::ReleasesTab,
     ui::{Glyph, Heading, Icon, Loaded, LoadedPage, RelativeTime, Tab, Tabs, Tag, Who},
 };
 
@@ -55,7 +56,7 @@ fn Panel(place: Place) -> impl IntoView {
         match tab.get().as_str() {
             "compare" => view! { <CompareTab place/> }.into_any(),
             "edit" => view! { <EditTab place/> }.into_any(),
-            "releases" => view! { <p class="note">"Releases are shown here."</p> }.into_any(),
+            "releases" => view! { <ReleasesTab project=place.project name=place.name/> }.into_any(),
             "settings" => view! { <SettingsTab place/> }.into_any(),
             _ => view! { <VersionsTab place/> }.into_any(),
         }
