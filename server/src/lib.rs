@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod live;
+mod live_pages;
 mod origin;
 mod pages;
 pub mod postgres;
@@ -26,7 +27,7 @@ pub fn router(state: AppState) -> Router {
     let with_session = Router::new()
         .merge(pages::router(&state))
         .merge(sign_in::router())
-        .merge(api::control_plane())
+        .merge(api::control_plane(&state))
         .layer(sessions)
         .layer(middleware::from_fn(origin::check))
         .layer(middleware::from_fn(telemetry::observe));

@@ -132,6 +132,12 @@ impl Running {
                 tracing::warn!("some requests did not finish in time and were cut off");
             }
         }
+        self.stop().await;
+        Ok(())
+    }
+
+    /// Ends the background tasks, once what they hold is written, and closes the database.
+    pub async fn stop(self) {
         self.state.stopping.cancel();
         let Self { state, tasks } = self;
         let store = state.store.clone();
@@ -146,7 +152,6 @@ impl Running {
             }
         }
         store.close().await;
-        Ok(())
     }
 }
 

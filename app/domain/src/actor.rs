@@ -8,6 +8,7 @@ use crate::id::{KeyId, PersonId, ProjectId};
 
 /// A person's role in one project; each role may do all that the ones before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type))]
 #[cfg_attr(feature = "sqlx", sqlx(type_name = "text", rename_all = "snake_case"))]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +68,7 @@ impl std::str::FromStr for Role {
 
 /// What a key may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Scope {
     /// Resolve, render, stream and read prompts.
     #[serde(rename = "prompts:read")]
@@ -211,6 +213,7 @@ impl Permission {
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Who {
     /// A signed-in person.
@@ -308,14 +311,32 @@ pub enum Denied {
     /// The key is bound to other environments.
     #[error("this key is not bound to the environment {0}")]
     Environment(String),
+    /// The key is bound to environments, and this reaches beyond them.
+    #[error("this needs a key that is not bound to environments")]
+    Bound,
     /// Machines may not do this at all.
     #[error("only a signed-in person may do this")]
     PersonsOnly,
 }
 
 impl Actor {
-    /// Whether this may be done at all.
+    /// Whether this may be done at all. What is administered here belongs to the whole project:
+    /// a key bound to environments could otherwise make itself one that is not.
     pub fn may(&self, permission: Permission) -> Result<(), Denied> {
+        self.holds(permission)?;
+        match (&self.grant, permission) {
+            (
+                Grant::Scopes {
+                    environments: Some(_),
+                    ..
+                },
+                Permission::Administer,
+            ) => Err(Denied::Bound),
+            _ => Ok(()),
+        }
+    }
+
+    fn holds(&self, permission: Permission) -> Result<(), Denied> {
         match &self.grant {
             Grant::Operator => Ok(()),
             Grant::Role(held) if *held >= permission.role() => Ok(()),
@@ -336,7 +357,7 @@ impl Actor {
 
     /// Whether this may be done in that environment.
     pub fn may_in(&self, permission: Permission, environment: &str) -> Result<(), Denied> {
-        self.may(permission)?;
+        self.holds(permission)?;
         match &self.grant {
             Grant::Scopes {
                 environments: Some(bound),
@@ -425,6 +446,14 @@ mod tests {
             reader.may(Permission::RollBack),
             Err(Denied::Scope(Scope::PromotionsRequest))
         );
+    }
+
+    #[test]
+    fn a_bound_key_administers_its_environments_and_nothing_else() {
+        let bound = key(&[Scope::Admin], Some(&["staging"]));
+        assert_eq!(bound.may_in(Permission::Administer, "staging"), Ok(()));
+        assert_eq!(bound.may(Permission::Administer), Err(Denied::Bound));
+        assert_eq!(bound.may(Permission::WriteDrafts), Ok(()));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::template::{Segment, Template};
 /// One block of a prompt, in the order providers cache them: tools, response format,
 /// instructions (system and developer messages), then the other messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CacheBlock))]
 pub struct Block {
     /// What a person calls it, such as `message 2 (user)`.
     pub label: String,
@@ -30,6 +31,7 @@ pub struct Block {
 
 /// Where two contents first differ, as providers cache.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FirstChange {
     /// Index of the block in the new content (its length, if blocks were only taken away).
     pub index: usize,

@@ -27,6 +27,7 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 
 /// What a version holds. Serialises to exactly the members that are hashed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Content {
     /// A text prompt is one user message; a chat prompt any number of messages.
     #[serde(rename = "type")]
@@ -49,6 +50,7 @@ pub struct Content {
 
 /// Text or chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ContentType))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// One user message. Only these can be included by others.
@@ -59,6 +61,7 @@ pub enum Kind {
 
 /// One message, or a place for messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum Message {
     /// A message whose content is a template.
@@ -69,6 +72,7 @@ pub enum Message {
 
 /// A message whose content is a template; the other members are passed on untouched.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChatMessage {
     /// Who speaks.
     pub role: Role,
@@ -90,6 +94,7 @@ pub struct ChatMessage {
 
 /// A place that the caller fills with whole messages, which are never templated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename = "placeholder")]
 pub struct Placeholder {
     /// What the caller names it by.
@@ -98,6 +103,7 @@ pub struct Placeholder {
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = MessageRole))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Instructions.
@@ -147,6 +153,7 @@ impl std::fmt::Display for Role {
 
 /// The model and its settings. The temperature keeps the form it was sent in (`0`, `0.2`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Model {
     /// The configured provider's name.
     pub provider: String,
@@ -154,6 +161,7 @@ pub struct Model {
     pub name: String,
     /// From 0 to 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub temperature: Option<Number>,
     /// Most tokens of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,6 +176,7 @@ pub struct Model {
 
 /// The lower-case hex SHA-256 of a content's canonical JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
 #[serde(transparent)]
 pub struct ContentHash(String);

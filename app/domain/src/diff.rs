@@ -18,6 +18,7 @@ pub use text::{Op, Segment, text_diff};
 
 /// Everything that differs between two contents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ContentDiff {
     /// Every message of either side, in reading order, unchanged ones too.
     pub messages: Vec<MessageDiff>,
@@ -40,6 +41,7 @@ pub struct ContentDiff {
 
 /// One setting with both its values, written as in JSON; texts without quotes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingChange {
     /// The member's name.
     pub setting: String,

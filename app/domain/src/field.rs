@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 /// One field that was refused, in words for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// Path in the submitted JSON, such as `content.messages[2].role`.
     pub field: String,
@@ -93,13 +94,16 @@ impl Fields {
         }
     }
 
+    /// Refuses a member that is not there; reading it comes next.
+    pub fn require(&mut self, name: &str) {
+        if self.members.get(name).is_none_or(Value::is_null) {
+            self.refuse(name, "is required");
+        }
+    }
+
     /// A string that must be there; an empty one stands in after an error.
     pub fn required_text(&mut self, name: &str) -> String {
-        if self.members.get(name).is_none_or(Value::is_null) {
-            self.take(name);
-            self.refuse(name, "is required");
-            return String::new();
-        }
+        self.require(name);
         self.text(name).unwrap_or_default()
     }
 

@@ -22,6 +22,7 @@ const MAX_FINDINGS: usize = 50;
 
 /// One thing to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Finding {
     /// Which rule found it.
     pub rule: LintRule,
@@ -35,6 +36,7 @@ pub struct Finding {
 
 /// The rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LintRule {
     /// An untrusted value stands in a system or developer message.
@@ -53,6 +55,7 @@ pub enum LintRule {
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Worth a thought.

@@ -82,6 +82,7 @@ impl PageRequest {
 
 /// One page of a list and where the next one starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Listing<T> {
     /// The rows, in the list's order.
     pub items: Vec<T>,
@@ -102,6 +103,15 @@ impl<T> Listing<T> {
         Self {
             items: rows,
             next_cursor,
+        }
+    }
+
+    /// A list short enough to be one page.
+    #[must_use]
+    pub const fn whole(items: Vec<T>) -> Self {
+        Self {
+            items,
+            next_cursor: None,
         }
     }
 

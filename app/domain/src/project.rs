@@ -19,6 +19,7 @@ pub const MAX_LABEL: usize = 100;
 
 /// A project one belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Project {
     /// The project.
     pub id: ProjectId,
@@ -32,6 +33,7 @@ pub struct Project {
 
 /// Somebody who belongs to a project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Member {
     /// The person.
     pub id: PersonId,
@@ -49,6 +51,7 @@ pub struct Member {
 
 /// A machine's key, without the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApiKey {
     /// The key.
     pub id: KeyId,

@@ -22,6 +22,7 @@ pub const MAX_DESCRIPTION: usize = 2_000;
 
 /// A prompt's name: a slug that may hold `/` folders, such as `support/triage`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
 #[serde(transparent)]
 pub struct PromptName(String);
@@ -158,6 +159,7 @@ pub const PRODUCTION: &str = "production";
 
 /// Where versions serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Environment {
     /// `production`, `staging`, `development` or one of the project's own.
     pub name: String,
@@ -169,6 +171,7 @@ pub struct Environment {
 
 /// What an environment of a prompt serves now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Serving {
     /// The environment.
     pub environment: String,
@@ -188,6 +191,7 @@ pub struct Serving {
 
 /// A prompt as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Prompt {
     /// Its name.
     pub name: PromptName,
@@ -213,6 +217,7 @@ pub struct Prompt {
 
 /// A version as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Version {
     /// Its number within the prompt, from 1.
     pub number: i32,
@@ -232,6 +237,7 @@ pub struct Version {
 
 /// A version with what it holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FullVersion {
     /// As lists show it.
     #[serde(flatten)]

@@ -14,6 +14,7 @@ pub const MAX_REASON: usize = 1_000;
 
 /// How a version came to serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type))]
 #[cfg_attr(feature = "sqlx", sqlx(type_name = "text", rename_all = "snake_case"))]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +51,7 @@ impl DeploymentKind {
 
 /// What an environment asks of a promotion.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Policy {
     /// A passed gate run on the same content.
     #[serde(default)]
@@ -78,6 +80,7 @@ impl Policy {
 
 /// One deployment, as history shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Deployment {
     /// The deployment.
     pub deployment_id: DeploymentId,
@@ -105,6 +108,7 @@ pub struct Deployment {
 
 /// How far a promotion has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type))]
 #[cfg_attr(feature = "sqlx", sqlx(type_name = "text", rename_all = "snake_case"))]
 #[serde(rename_all = "snake_case")]
@@ -123,6 +127,7 @@ pub enum PromotionStatus {
 
 /// A request to serve a version in an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Promotion {
     /// The request.
     pub id: PromotionId,
@@ -260,6 +265,7 @@ impl History<'_> {
 
 /// A connected client: an application that holds a stream open, and what it said it serves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Consumer {
     /// The name it gave itself.
     pub consumer: String,
@@ -275,6 +281,7 @@ pub struct Consumer {
 
 /// How far a deployment has reached the clients that were connected when it happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Propagation {
     /// The deployment.
     pub deployment: Deployment,
@@ -284,6 +291,7 @@ pub struct Propagation {
 
 /// One client's confirmation of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Confirmation {
     /// The client.
     pub consumer: String,

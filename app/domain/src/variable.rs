@@ -29,6 +29,7 @@ const MAX_COMPILED_PATTERN: usize = 256 * 1024;
 
 /// One declared variable. Absent members stay absent: the declaration is hashed as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Variable {
     /// The name templates use.
     pub name: String,
@@ -46,9 +47,11 @@ pub struct Variable {
     pub max_length: Option<u32>,
     /// Smallest number allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub min: Option<Number>,
     /// Largest number allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub max: Option<Number>,
     /// A regular expression that must match the whole value as rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +72,7 @@ pub struct Variable {
 
 /// What a variable's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum VariableType {
     /// Any text.
@@ -139,6 +143,7 @@ impl std::fmt::Display for VariableType {
 
 /// Where a variable's values come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
     /// From our own systems.

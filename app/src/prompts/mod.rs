@@ -1,6 +1,15 @@
 //! Prompts: what do we have, what is live?
 
+mod calls;
+mod comparison;
+mod edit;
+#[cfg(feature = "ssr")]
+mod gather;
+mod links;
 pub mod prompt;
+mod shapes;
+mod tree;
+mod words;
 
 use leptos::prelude::*;
 

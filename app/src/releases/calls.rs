@@ -54,32 +54,53 @@ pub async fn roll_back_view(
     let prompt = store::prompts::find(&cx.store, &cx.actor, &name)
         .await?
         .ok_or_else(|| UiError::NotFound("prompt".to_owned()))?;
-    let wanted = if environment.is_empty() { domain::prompt::PRODUCTION } else { &environment };
+    let wanted = if environment.is_empty() {
+        domain::prompt::PRODUCTION
+    } else {
+        &environment
+    };
     let serving = prompt
         .serving
         .iter()
         .find(|serving| serving.environment == wanted)
         .or_else(|| prompt.serving.first().filter(|_| environment.is_empty()))
         .cloned()
-        .ok_or_else(|| UiError::Refused(format!("nothing serves {wanted} yet, so there is nothing to roll back")))?;
+        .ok_or_else(|| {
+            UiError::Refused(format!(
+                "nothing serves {wanted} yet, so there is nothing to roll back"
+            ))
+        })?;
 
-    let mut targets: Vec<Target> = store::releases::formers(&cx.store, &cx.actor, &name, &serving.environment)
-        .await?
-        .into_iter()
-        .filter(|former| former.version != serving.version)
-        .map(|former| Target { version: former.version, deployed_at: former.deployed_at })
-        .collect();
+    let mut targets: Vec<Target> =
+        store::releases::formers(&cx.store, &cx.actor, &name, &serving.environment)
+            .await?
+            .into_iter()
+            .filter(|former| former.version != serving.version)
+            .map(|former| Target {
+                version: former.version,
+                deployed_at: former.deployed_at,
+            })
+            .collect();
     targets.sort_by_key(|target| Some(target.version) != serving.previous);
-    let target = to.filter(|to| targets.iter().any(|target| target.version == *to)).or(serving.previous);
+    let target = to
+        .filter(|to| targets.iter().any(|target| target.version == *to))
+        .or(serving.previous);
     let difference = match target {
         None => None,
         Some(target) => difference(&cx, &name, serving.version, target).await?,
     };
     let covered =
         store::consumers::coverage(&cx.store, &cx.actor, serving.deployment_id, cx.now).await?;
-    let may = cx.actor.may_in(domain::actor::Permission::RollBack, &serving.environment).is_ok();
+    let may = cx
+        .actor
+        .may_in(domain::actor::Permission::RollBack, &serving.environment)
+        .is_ok();
     Ok(RollBack {
-        places: prompt.serving.iter().map(|serving| serving.environment.clone()).collect(),
+        places: prompt
+            .serving
+            .iter()
+            .map(|serving| serving.environment.clone())
+            .collect(),
         serving,
         targets,
         target,
@@ -104,12 +125,14 @@ async fn difference(
 ) -> Result<Option<ContentDiff>, UiError> {
     let old = store::versions::find(&cx.store, &cx.actor, name, from).await?;
     let new = store::versions::find(&cx.store, &cx.actor, name, to).await?;
-    Ok(old.zip(new).map(|(old, new)| domain::diff::diff(&old.content, &new.content)))
+    Ok(old
+        .zip(new)
+        .map(|(old, new)| domain::diff::diff(&old.content, &new.content)))
 }
 
 /// Rolls back, then leads to the page that watches it arrive.
 #[server]
-pub async fn roll_back(
+pub async fn roll_back_to(
     project: String,
     name: String,
     environment: String,
@@ -119,17 +142,22 @@ pub async fn roll_back(
 ) -> Result<(), UiError> {
     let cx = crate::context::member(&project).await?;
     let name = parse(&name)?;
-    let expected = expected
-        .parse()
-        .map_err(|_| UiError::Refused("the form does not say what it saw; open it again".to_owned()))?;
+    let expected = expected.parse().map_err(|_| {
+        UiError::Refused("the form does not say what it saw; open it again".to_owned())
+    })?;
     let release = store::releases::Release {
         prompt: &name,
         environment: &environment,
         reason: reason.trim(),
         seen: store::releases::Seen::Deployment(Some(expected)),
     };
-    let deployment = store::releases::roll_back(&cx.store, &cx.actor, &release, Some(to_version), cx.now).await?;
-    leptos_axum::redirect(&super::deployment_address(&cx.project.slug, &deployment.deployment_id.to_string()));
+    let deployment =
+        store::releases::roll_back(&cx.store, &cx.actor, &release, Some(to_version), cx.now)
+            .await?;
+    leptos_axum::redirect(&super::deployment_address(
+        &cx.project.slug,
+        &deployment.deployment_id.to_string(),
+    ));
     Ok(())
 }
 
@@ -148,18 +176,30 @@ pub struct Arrival {
 
 /// How far a deployment has come.
 #[server]
-pub async fn arrival(project: String, id: String) -> Result<Arrival, UiError> {
+pub async fn read_arrival(project: String, id: String) -> Result<Arrival, UiError> {
     let cx = crate::context::member(&project).await?;
-    let id = id.parse().map_err(|_| UiError::NotFound("deployment".to_owned()))?;
+    let id = id
+        .parse()
+        .map_err(|_| UiError::NotFound("deployment".to_owned()))?;
     let propagation = store::consumers::propagation(&cx.store, &cx.actor, id, cx.now).await?;
     let deployment = &propagation.deployment;
     let prompt = store::prompts::find(&cx.store, &cx.actor, &deployment.prompt).await?;
     let is_current = prompt.is_some_and(|prompt| {
-        prompt.serving.iter().any(|serving| serving.deployment_id == deployment.deployment_id)
+        prompt
+            .serving
+            .iter()
+            .any(|serving| serving.deployment_id == deployment.deployment_id)
     });
-    let may_roll_back =
-        cx.actor.may_in(domain::actor::Permission::RollBack, &deployment.environment).is_ok();
-    Ok(Arrival { propagation, is_current, may_roll_back, now: cx.now })
+    let may_roll_back = cx
+        .actor
+        .may_in(domain::actor::Permission::RollBack, &deployment.environment)
+        .is_ok();
+    Ok(Arrival {
+        propagation,
+        is_current,
+        may_roll_back,
+        now: cx.now,
+    })
 }
 
 /// What the releases tab shows.
@@ -194,7 +234,7 @@ pub struct Place {
 
 /// Environments as columns, and history beneath.
 #[server]
-pub async fn releases(
+pub async fn read_releases(
     project: String,
     name: String,
     environment: Option<String>,
@@ -207,22 +247,45 @@ pub async fn releases(
         .ok_or_else(|| UiError::NotFound("prompt".to_owned()))?;
     let mut places = Vec::new();
     for known in store::environments::list(&cx.store, &cx.actor).await? {
-        let serving = prompt.serving.iter().find(|serving| serving.environment == known.name).cloned();
+        let serving = prompt
+            .serving
+            .iter()
+            .find(|serving| serving.environment == known.name)
+            .cloned();
         let (n_connected, n_current) = match &serving {
             None => (0, 0),
             Some(serving) => {
                 let covered =
-                    store::consumers::coverage(&cx.store, &cx.actor, serving.deployment_id, cx.now).await?;
+                    store::consumers::coverage(&cx.store, &cx.actor, serving.deployment_id, cx.now)
+                        .await?;
                 (covered.n_connected, covered.n_current)
             }
         };
-        places.push(Place { environment: known.name, protected: known.protected, serving, n_connected, n_current });
+        places.push(Place {
+            environment: known.name,
+            protected: known.protected,
+            serving,
+            n_connected,
+            n_current,
+        });
     }
     let page = domain::page::PageRequest::parse(Some("25"), cursor.as_deref())
         .map_err(|error| UiError::Refused(error.to_string()))?;
     let environment = environment.filter(|environment| !environment.is_empty());
-    let history =
-        store::releases::list(&cx.store, &cx.actor, Some(&name), environment.as_deref(), &page).await?;
+    let history = store::releases::list(
+        &cx.store,
+        &cx.actor,
+        Some(&name),
+        environment.as_deref(),
+        &page,
+    )
+    .await?;
     let may_roll_back = cx.actor.may(domain::actor::Permission::RollBack).is_ok();
-    Ok(Releases { places, history: history.items, next_cursor: history.next_cursor, may_roll_back, now: cx.now })
+    Ok(Releases {
+        places,
+        history: history.items,
+        next_cursor: history.next_cursor,
+        may_roll_back,
+        now: cx.now,
+    })
 }

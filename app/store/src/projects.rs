@@ -68,6 +68,18 @@ pub async fn actor(
     }))
 }
 
+/// The address and name of the project somebody acts in.
+pub async fn address(store: &Store, by: &Actor) -> Result<(String, String)> {
+    let row = sqlx::query!(
+        "select slug, name from project where project_id = $1",
+        by.project.0
+    )
+    .fetch_optional(&store.pool)
+    .await?
+    .ok_or(Error::NotFound("project"))?;
+    Ok((row.slug, row.name))
+}
+
 /// The operator at the terminal, acting in the project with that address.
 pub async fn operator(store: &Store, slug: &str) -> Result<Actor> {
     let project = sqlx::query_scalar!(

@@ -18,7 +18,8 @@ pub const PROJECT_HEADER: &str = "x-cueline-project";
 /// Somebody with a key. For the data plane: no session, no database.
 pub struct KeyCaller(pub Actor);
 
-/// Somebody with a key or a session.
+/// Somebody with a key or a session. A layer that had to find out already leaves the [`Actor`] in
+/// the request's extensions.
 pub struct Caller(pub Actor);
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -60,6 +61,9 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        if let Some(actor) = parts.extensions.get::<Actor>() {
+            return Ok(Self(actor.clone()));
+        }
         if parts.headers.contains_key(header::AUTHORIZATION) {
             return KeyCaller::from_request_parts(parts, state)
                 .await

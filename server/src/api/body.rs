@@ -1,11 +1,14 @@
 //! Reading request bodies: bytes to JSON with an answer that says what is wrong and where.
 
+use std::{fmt::Display, str::FromStr, time::Duration};
+
 use axum::{
-    body::Bytes,
+    body::{Body as Incoming, Bytes},
     extract::{FromRequest, Request},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
 };
-use domain::field::FieldError;
+use domain::field::{FieldError, Fields};
+use futures::StreamExt;
 use serde_json::Value;
 
 use super::error::ApiError;
@@ -13,30 +16,131 @@ use crate::state::AppState;
 
 /// The most bytes a control-plane request may hold: the largest content and room around it.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes too many that are still read: a client that is writing would not see the answer otherwise.
+const MOST_DISCARDED: usize = 64 * 1024 * 1024;
 
-/// A JSON body. Nothing is known of its shape yet, but no string in it holds a NUL character,
-/// which Postgres cannot keep.
+/// Reads a whole body, in bounded time and memory.
+pub async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, ApiError> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok())
+        .unwrap_or_default();
+    tokio::time::timeout(PATIENCE, collect(body, announced))
+        .await
+        .unwrap_or_else(|_| {
+            Err(ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "body_timeout",
+                "the body did not arrive in time",
+            ))
+        })
+}
+
+async fn collect(body: Incoming, announced: usize) -> Result<Bytes, ApiError> {
+    let mut frames = body.into_data_stream();
+    let mut bytes = Vec::with_capacity(announced.min(MAX_BODY));
+    let mut n_bytes = announced;
+    let mut n_read = 0;
+    while n_bytes <= MAX_BODY
+        && let Some(frame) = frames.next().await
+    {
+        let frame =
+            frame.map_err(|_| ApiError::malformed("the body could not be read to its end"))?;
+        n_read += frame.len();
+        n_bytes = n_bytes.max(n_read);
+        if n_bytes <= MAX_BODY {
+            bytes.extend_from_slice(&frame);
+        }
+    }
+    if n_bytes <= MAX_BODY {
+        return Ok(bytes.into());
+    }
+    drop(bytes);
+    while n_read < MOST_DISCARDED
+        && let Some(Ok(frame)) = frames.next().await
+    {
+        n_read += frame.len();
+    }
+    Err(ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_large",
+        format!("the body may hold at most {MAX_BODY} bytes"),
+    ))
+}
+
+/// A JSON body, whatever content type it was sent as. Nothing is known of its shape yet, but no
+/// string in it holds a NUL character, which Postgres cannot keep.
 pub struct JsonBody(pub Value);
 
 impl FromRequest<AppState> for JsonBody {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| {
-                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    ApiError::new(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        "too_large",
-                        format!("the body may hold at most {MAX_BODY} bytes"),
-                    )
-                } else {
-                    ApiError::malformed("the body could not be read to its end")
-                }
-            })?;
+    async fn from_request(request: Request, _state: &AppState) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body).await?;
         parse(&bytes).map(Self)
     }
+}
+
+/// What a request submits, read field by field so that everything wrong is found at once.
+pub trait Submitted: Sized {
+    /// Reads it.
+    fn parse(fields: Fields) -> Result<Self, Vec<FieldError>>;
+}
+
+/// A JSON body of a known shape.
+pub struct Body<T>(pub T);
+
+impl<T: Submitted> FromRequest<AppState> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        let JsonBody(body) = JsonBody::from_request(request, state).await?;
+        T::parse(Fields::new("", body))
+            .map(Self)
+            .map_err(|errors| ApiError::invalid(&errors))
+    }
+}
+
+/// Ends the reading of something made of parts that must be there, and were when nothing was refused.
+pub fn built<T>(fields: Fields, build: impl FnOnce() -> Option<T>) -> Result<T, Vec<FieldError>> {
+    fields
+        .finish(build)?
+        .ok_or_else(|| vec![FieldError::new("body", "is not complete")])
+}
+
+/// Notes why a member was refused, if it was.
+pub fn checked<T, E: Display>(fields: &mut Fields, name: &str, read: Result<T, E>) -> Option<T> {
+    read.map_err(|message| fields.refuse(name, message.to_string()))
+        .ok()
+}
+
+/// One of a few words that may be missing.
+pub fn word<T: FromStr<Err: Display>>(fields: &mut Fields, name: &str) -> Option<T> {
+    let word = fields.text(name)?.parse();
+    checked(fields, name, word)
+}
+
+/// A version's number that may be missing.
+pub fn number(fields: &mut Fields, name: &str) -> Option<i32> {
+    let number = i32::try_from(fields.integer(name)?);
+    checked(
+        fields,
+        name,
+        number.map_err(|_| "is the number of no version"),
+    )
+}
+
+/// An id that may be missing.
+pub fn id<T: FromStr>(fields: &mut Fields, name: &str) -> Option<T> {
+    let id = fields.text(name)?.parse::<T>();
+    checked(
+        fields,
+        name,
+        id.map_err(|_| "must be an id as the API gives it"),
+    )
 }
 
 /// Parses a body.

@@ -9,11 +9,12 @@ use axum::{
 use domain::{actor::Denied, field::FieldError, release, variable::RenderError};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::snapshot::Missing;
 
 /// What callers are told when a request fails.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Problem {
     /// Always `about:blank`: the `code` says which problem it is.
     pub r#type: &'static str,
@@ -25,8 +26,10 @@ pub struct Problem {
     pub code: String,
     /// For people.
     pub detail: String,
-    /// Every offending field or variable.
+    /// Every offending field as `{field, message}` or variable as `{variable, rule, message}`;
+    /// for a refusal, what is `missing`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, value_type = Vec<Object>)]
     pub errors: Vec<Value>,
     /// Seconds to wait before another try; also in `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,6 +112,16 @@ impl ApiError {
         )
     }
 
+    /// A mistake of ours; the cause is logged and not told.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "a request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "something went wrong here; it was logged",
+        )
+    }
+
     /// What is answered, for those who look at it.
     #[must_use]
     pub fn problem(&self) -> &Problem {
@@ -156,6 +169,7 @@ impl From<Denied> for ApiError {
             Denied::Role { needed, .. } => json!({ "missing": "role", "role": needed }),
             Denied::Scope(scope) => json!({ "missing": "scope", "scope": scope }),
             Denied::Environment(name) => json!({ "missing": "environment", "environment": name }),
+            Denied::Bound => json!({ "missing": "unbound_key" }),
             Denied::PersonsOnly => json!({ "missing": "person" }),
         }];
         error
@@ -198,6 +212,15 @@ impl From<Missing> for ApiError {
     }
 }
 
+/// What a route says to a method it does not have; axum adds `Allow`.
+pub async fn method_not_allowed() -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this route does not have that method: see Allow",
+    )
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status =
@@ -210,6 +233,10 @@ impl IntoResponse for ApiError {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

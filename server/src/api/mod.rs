@@ -1,20 +1,37 @@
 //! `/api/v1`: what SDKs, scripts and the command line call. All routes are on this screen, and
 //! the description at `/api/openapi.json` is generated from them.
 
+mod audit;
 pub mod auth;
 pub mod body;
+mod consumers;
+mod environments;
 pub mod error;
+mod guard;
+mod idempotency;
+mod keys;
+mod me;
+mod members;
+pub mod openapi;
+pub mod params;
+mod promotions;
+mod prompts;
+mod releases;
 mod resolve;
 mod stream;
+mod versions;
 
-use axum::Router;
+use axum::{Router, middleware};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::state::AppState;
 
 /// What applications call on every request: keys only, from memory, no layers in between.
 pub fn data_plane() -> Router<AppState> {
-    data_plane_routes().split_for_parts().0
+    data_plane_routes()
+        .split_for_parts()
+        .0
+        .method_not_allowed_fallback(error::method_not_allowed)
 }
 
 fn data_plane_routes() -> OpenApiRouter<AppState> {
@@ -29,6 +46,45 @@ fn data_plane_routes() -> OpenApiRouter<AppState> {
 }
 
 /// What people and scripts call: keys or sessions.
-pub fn control_plane() -> Router<AppState> {
-    Router::new()
+pub fn control_plane(state: &AppState) -> Router<AppState> {
+    control_plane_routes()
+        .split_for_parts()
+        .0
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            idempotency::once,
+        ))
+        .merge(openapi::router())
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(middleware::from_fn(guard::set_headers))
+}
+
+fn control_plane_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().nest(
+        "/api/v1",
+        OpenApiRouter::new()
+            .routes(routes!(prompts::list, prompts::create))
+            .routes(routes!(prompts::show, prompts::describe))
+            .routes(routes!(versions::list, versions::create))
+            .routes(routes!(versions::show))
+            .routes(routes!(versions::compare))
+            .routes(routes!(versions::set_status))
+            .routes(routes!(versions::uses))
+            .routes(routes!(promotions::list, promotions::create))
+            .routes(routes!(releases::of_prompt))
+            .routes(routes!(releases::roll_back))
+            .routes(routes!(releases::break_glass))
+            .routes(routes!(releases::list))
+            .routes(routes!(releases::show))
+            .routes(routes!(consumers::list))
+            .routes(routes!(environments::list, environments::create))
+            .routes(routes!(environments::set_policy))
+            .routes(routes!(members::list, members::create))
+            .routes(routes!(members::set_role, members::remove))
+            .routes(routes!(keys::list, keys::create))
+            .routes(routes!(keys::revoke))
+            .routes(routes!(audit::list))
+            .routes(routes!(audit::verify))
+            .routes(routes!(me::show)),
+    )
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Body,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -24,6 +24,7 @@ use super::{
     auth::KeyCaller,
     body::JsonBody,
     error::{ApiError, Result},
+    params::{FromPath, Query},
 };
 use crate::{
     snapshot::{Missing, ServedPrompt},
@@ -59,7 +60,7 @@ pub struct ResolveQuery {
 pub async fn resolve(
     State(state): State<AppState>,
     KeyCaller(actor): KeyCaller,
-    Path(name): Path<String>,
+    FromPath(name): FromPath<PromptName>,
     Query(query): Query<ResolveQuery>,
     headers: HeaderMap,
 ) -> Result<Response> {
@@ -67,7 +68,7 @@ pub async fn resolve(
     actor.may_in(Permission::Read, environment)?;
     let snapshot = state.serving.now();
     let project = snapshot.project(actor.project).ok_or(Missing::Prompt)?;
-    let served = project.resolve(environment, &name)?;
+    let served = project.resolve(environment, name.as_str())?;
 
     let mut response = if is_known(&headers, &served.etag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -152,7 +153,7 @@ impl RenderRequest {
 pub async fn render(
     State(state): State<AppState>,
     KeyCaller(actor): KeyCaller,
-    Path(name): Path<String>,
+    FromPath(name): FromPath<PromptName>,
     JsonBody(body): JsonBody,
 ) -> Result<Response> {
     let request = RenderRequest::parse(body)?;
@@ -161,7 +162,7 @@ pub async fn render(
             actor.may_in(Permission::Read, &request.environment)?;
             let snapshot = state.serving.now();
             let project = snapshot.project(actor.project).ok_or(Missing::Prompt)?;
-            let served = Arc::clone(project.resolve(&request.environment, &name)?);
+            let served = Arc::clone(project.resolve(&request.environment, name.as_str())?);
             answer_of(&served)?
         }
         Some(number) => {
@@ -199,13 +200,12 @@ fn unreadable() -> ApiError {
 async fn version_answer(
     state: &AppState,
     actor: &domain::actor::Actor,
-    name: &str,
+    name: &PromptName,
     number: i64,
 ) -> Result<(Map<String, Value>, Arc<Compiled>)> {
-    let name = PromptName::parse(name).map_err(|_| Missing::Prompt)?;
     let not_found = || store::Error::NotFound("version");
     let number = i32::try_from(number).map_err(|_| not_found())?;
-    let (content_hash, text) = store::serving::version(&state.store, actor.project, &name, number)
+    let (content_hash, text) = store::serving::version(&state.store, actor.project, name, number)
         .await?
         .ok_or_else(not_found)?;
     let content: Content = serde_json::from_str(&text).map_err(|error| {

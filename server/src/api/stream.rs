@@ -4,7 +4,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{
         IntoResponse, Response,
@@ -12,9 +12,9 @@ use axum::{
     },
 };
 use domain::{
-    actor::Permission,
+    actor::{Permission, Who},
     field::Fields,
-    id::{EnvironmentId, ProjectId},
+    id::{EnvironmentId, KeyId, ProjectId},
     prompt::PRODUCTION,
 };
 use futures::Stream;
@@ -28,6 +28,7 @@ use super::{
     auth::KeyCaller,
     body::JsonBody,
     error::{ApiError, Result},
+    params::Query,
 };
 use crate::{
     live::{ChangeMessage, Following, Message},
@@ -108,12 +109,10 @@ pub async fn stream(
     if let Some(name) = &query.consumer {
         check_consumer(name).map_err(|message| ApiError::invalid_field("consumer", message))?;
     }
-    let after = match headers.get("last-event-id").map(HeaderValue::to_str) {
-        None => None,
-        Some(Ok("")) => None,
-        // An id of another kind is as good as none: the snapshot that follows says everything.
-        Some(text) => text.ok().and_then(|text| text.parse().ok()),
-    };
+    // An id of another kind is as good as none: the snapshot that follows says everything.
+    let after: Option<i64> = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok()?.parse().ok());
     // First follow, then look: what happens in between is heard, and dropped if the snapshot has it.
     let following = state.live.follow(actor.project, after);
     let project = state
@@ -127,14 +126,19 @@ pub async fn stream(
         .consumer
         .map(|name| Presence::open(&state, actor.project, environment_id, name))
         .transpose()?;
+    let key = match actor.who {
+        Who::Key { id, .. } => Some(id),
+        Who::Person { .. } | Who::System { .. } => None,
+    };
     let follower = Follower {
         state,
+        key,
         project: actor.project,
         environment,
         with_content,
         _seen: seen,
     };
-    let events = follower.events(following, project);
+    let events = follower.events(after.unwrap_or_default(), following, project);
     let mut response = Sse::new(events)
         .keep_alive(KeepAlive::new().interval(HEARTBEAT).text(""))
         .into_response();
@@ -183,6 +187,7 @@ impl Drop for Presence {
 
 struct Follower {
     state: AppState,
+    key: Option<KeyId>,
     project: ProjectId,
     environment: String,
     with_content: bool,
@@ -192,24 +197,29 @@ struct Follower {
 impl Follower {
     fn events(
         self,
+        after: i64,
         following: Following,
         project: Arc<Project>,
     ) -> impl Stream<Item = Result<Event, Infallible>> {
         async_stream::stream! {
             let Following { missed, mut receiver } = following;
-            let mut last = project.sequence;
+            // What the client has; the snapshot may be ahead of what was announced already.
+            let mut last = after;
             match missed {
                 Some(messages) => {
                     for message in messages {
                         if let Message::Change(message) = &*message {
-                            last = last.max(message.change.sequence);
+                            last = message.change.sequence;
                             if let Some(event) = self.event(message) {
                                 yield Ok(event);
                             }
                         }
                     }
                 }
-                None => yield Ok(self.snapshot(&project)),
+                None => {
+                    last = project.sequence;
+                    yield Ok(self.snapshot(&project));
+                }
             }
             drop(project);
             loop {
@@ -225,11 +235,17 @@ impl Follower {
                         Message::Change(message) if message.change.sequence <= last => {}
                         Message::Change(message) => {
                             last = message.change.sequence;
+                            if message.change.kind == "key" && !self.is_welcome() {
+                                return;
+                            }
                             if let Some(event) = self.event(message) {
                                 yield Ok(event);
                             }
                         }
                         Message::Reset => {
+                            if !self.is_welcome() {
+                                return;
+                            }
                             if let Some(project) = self.state.serving.project(self.project) {
                                 last = project.sequence;
                                 yield Ok(self.snapshot(&project));
@@ -248,6 +264,12 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Whether the key still works. A revoked one hears nothing more; coming back it gets a 401.
+    fn is_welcome(&self) -> bool {
+        self.key
+            .is_none_or(|id| self.state.serving.now().keys().any(|key| key.key.id == id))
     }
 
     /// Everything that serves the environment, as name → version.

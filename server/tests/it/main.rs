@@ -2,7 +2,10 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "a helper that cannot go on fails the test that called it"
 )]
 
+mod life;
 mod postgres;
+mod support;

@@ -10,6 +10,7 @@ use crate::variable::{Variable, VariableType, validate};
 
 /// One variable or placeholder that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VariableChange {
     /// Its name.
     pub name: String,
@@ -25,6 +26,7 @@ pub struct VariableChange {
 
 /// What happened to a variable or placeholder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = VariableChangeKind))]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It is new.

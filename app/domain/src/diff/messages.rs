@@ -12,6 +12,7 @@ use crate::content::{ChatMessage, Message, canonical};
 
 /// One message of either side, or one that became another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MessageDiff {
     /// What happened to it.
     pub change: MessageChange,
@@ -31,6 +32,7 @@ pub struct MessageDiff {
 
 /// What happened to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MessageChange {
     /// Nothing; it may stand elsewhere.

@@ -6,6 +6,7 @@ use similar::{Algorithm, DiffOp, DiffableStr, capture_diff_slices};
 
 /// A stretch of text on one side or both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DiffSegment))]
 pub struct Segment {
     /// Which side it stands on.
     pub op: Op,
@@ -15,6 +16,7 @@ pub struct Segment {
 
 /// Which side a stretch of text stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DiffOp))]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
     /// On both.

@@ -16,6 +16,7 @@ use crate::field::FieldError;
 
 /// One value that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RenderError {
     /// The variable's or placeholder's name.
     pub variable: String,
@@ -27,6 +28,7 @@ pub struct RenderError {
 
 /// The rules a value can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RenderRule))]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// It must be sent and was not.

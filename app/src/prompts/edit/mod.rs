@@ -1,0 +1,4 @@
+//! The editor.
+mod check;
+mod draft;
+mod variable;

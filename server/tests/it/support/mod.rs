@@ -1,0 +1,14 @@
+//! What the tests of the product stand on: a server on a database of its own, people and keys,
+//! and clients that read as what they do.
+
+mod app;
+mod client;
+mod project;
+mod proxy;
+mod stream;
+
+pub use app::{TestApp, eventually};
+pub use client::{Answer, Client};
+pub use project::{PASSWORD, TestProject, chat, text};
+pub use proxy::Proxy;
+pub use stream::{Events, Heard};
