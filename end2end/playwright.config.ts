@@ -1,6 +1,6 @@
 // Every journey runs twice, in a hydrated page and with script off; files named `*.hydrated.spec.ts`
 // need script and run once. The server is the release binary with the demo project and a fresh database.
-import { existsSync, mkdtempSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig, devices } from '@playwright/test';
@@ -9,7 +9,14 @@ import { ADDRESS, DEMO_KEY, DEMO_PASSWORD } from './support/demo.ts';
 const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
 // Workers read this file again: the folder is made once, by the process that starts the server.
-const dataDir = (process.env.CUELINE_E2E_DATA ??= mkdtempSync(join(tmpdir(), 'cueline-e2e-')));
+const dataDir = (process.env.CUELINE_E2E_DATA ??= newFolder());
+
+function newFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'cueline-e2e-'));
+  // Started by root, Postgres runs as somebody else, who must get there.
+  chmodSync(folder, 0o755);
+  return folder;
+}
 
 export default defineConfig({
   testDir: 'tests',
