@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use leptos::{ev, prelude::*};
+use leptos::{ev, prelude::*, reactive::send_wrapper_ext::SendOption};
 use serde::Deserialize;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventSource, MessageEvent};
@@ -16,7 +16,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct Feed {
     counts: RwSignal<Counts>,
     state: RwSignal<Connection>,
-    source: StoredValue<Option<EventSource>, LocalStorage>,
+    /// In the browser only: what is never made on the server can be dropped by any of its threads.
+    source: StoredValue<SendOption<EventSource>>,
     /// Whether it has been connected before: what happened in between was not heard.
     has_been: StoredValue<bool>,
 }
@@ -54,7 +55,7 @@ impl Feed {
         Self {
             counts: RwSignal::default(),
             state: RwSignal::default(),
-            source: StoredValue::new_local(None),
+            source: StoredValue::new(SendOption::new_local(None)),
             has_been: StoredValue::new(false),
         }
     }
@@ -145,7 +146,7 @@ impl Feed {
 
     fn close(self) {
         self.source.try_update_value(|source| {
-            if let Some(source) = source.take() {
+            if let Some(source) = (**source).take() {
                 source.close();
             }
         });
@@ -206,7 +207,7 @@ impl Feed {
         failed.forget();
         changed.forget();
         reset.forget();
-        self.source.set_value(Some(source));
+        self.source.set_value(SendOption::new_local(Some(source)));
     }
 }
 

@@ -9,6 +9,7 @@ pub mod live;
 mod live_pages;
 mod origin;
 mod pages;
+mod password;
 pub mod postgres;
 pub mod queue;
 pub mod sign_in;

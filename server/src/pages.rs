@@ -27,7 +27,7 @@ use tower_sessions::{
     cookie::{Cookie, SameSite},
 };
 
-use crate::{api::error::ApiError, sign_in, state::AppState, telemetry::RequestId};
+use crate::{api::error::ApiError, live_pages, sign_in, state::AppState, telemetry::RequestId};
 
 /// Pages that one sees without being signed in.
 const OPEN: [&str; 2] = ["/sign-in", "/set-up/"];

@@ -2,6 +2,7 @@
 //! Argon2id, throttling by account and by address, one-time links.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{Arc, LazyLock},
 };
@@ -23,7 +24,7 @@ use domain::{
     id::PersonId,
     project::{check_password, parse_email},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{
     Store,
@@ -41,6 +42,7 @@ use tower_sessions::{
 
 use crate::{
     config::Config,
+    password,
     state::{AppState, Clock},
 };
 
@@ -100,8 +102,20 @@ fn backend(error: impl std::fmt::Display) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }
 
+/// A session as it is kept. Its id is the row's: it has 128 bits, more than a number in JSON.
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    data: HashMap<String, Value>,
+    /// Unix seconds.
+    expires_at: i64,
+}
+
 fn encode(record: &Record) -> session_store::Result<(Value, Option<PersonId>)> {
-    let value = serde_json::to_value(record)
+    let kept = Kept {
+        data: record.data.clone(),
+        expires_at: record.expiry_date.unix_timestamp(),
+    };
+    let value = serde_json::to_value(kept)
         .map_err(|error| session_store::Error::Encode(error.to_string()))?;
     let person = record
         .data
@@ -149,10 +163,19 @@ impl SessionStore for Sessions {
         let value = store::sessions::load(&self.store, &id.to_string(), self.clock.now())
             .await
             .map_err(backend)?;
-        value
-            .map(serde_json::from_value)
-            .transpose()
-            .map_err(|error| session_store::Error::Decode(error.to_string()))
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        let decode = |error: String| session_store::Error::Decode(error);
+        let kept: Kept =
+            serde_json::from_value(value).map_err(|error| decode(error.to_string()))?;
+        let expiry_date = OffsetDateTime::from_unix_timestamp(kept.expires_at)
+            .map_err(|error| decode(error.to_string()))?;
+        Ok(Some(Record {
+            id: *id,
+            data: kept.data,
+            expiry_date,
+        }))
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
@@ -176,7 +199,7 @@ pub async fn hash_password(password: String) -> anyhow::Result<String> {
 
 /// Whether the password is the person's. Takes as long when there is no such person, so that
 /// timing does not tell who has an account.
-async fn verify(person: Option<&Person>, password: String) -> anyhow::Result<bool> {
+pub(crate) async fn verify(person: Option<&Person>, password: String) -> anyhow::Result<bool> {
     static NOBODY: LazyLock<String> = LazyLock::new(|| {
         Argon2::default()
             .hash_password(b"nobody")
@@ -204,10 +227,11 @@ pub fn router() -> Router<AppState> {
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
         .route("/set-up/{token}", post(set_up))
+        .route("/password", post(password::change))
 }
 
 /// Why a form is shown again; the page turns the word into a sentence.
-fn back(path: &str, parameters: &[(&str, &str)]) -> Redirect {
+pub(crate) fn back(path: &str, parameters: &[(&str, &str)]) -> Redirect {
     let query: Vec<String> = parameters
         .iter()
         .map(|(name, value)| format!("{name}={}", percent_encoded(value)))
@@ -333,7 +357,7 @@ async fn attempt(
 }
 
 /// A new session id at every sign-in, so that one planted before is worth nothing.
-async fn enter(session: &Session, person: PersonId) -> anyhow::Result<()> {
+pub(crate) async fn enter(session: &Session, person: PersonId) -> anyhow::Result<()> {
     session.cycle_id().await?;
     session.insert(PERSON, person).await?;
     Ok(())
@@ -429,7 +453,11 @@ async fn use_link(
 }
 
 /// The address that throttling counts by.
-fn client_address(config: &Arc<Config>, headers: &HeaderMap, peer: SocketAddr) -> String {
+pub(crate) fn client_address(
+    config: &Arc<Config>,
+    headers: &HeaderMap,
+    peer: SocketAddr,
+) -> String {
     config
         .client_address_header
         .as_deref()

@@ -21,6 +21,7 @@ use crate::{
 
 pub use arrival::use_arrival;
 pub use membership::{Membership, use_membership};
+pub use palette::{set_single_keys, single_keys_on};
 pub use projects::{ChooseProjectPage, NameAndSlug, NewProjectPage};
 
 /// The theme a person chose.

@@ -8,6 +8,17 @@ pub fn described_by(id: &str) -> String {
     format!("{id}-h {id}-e")
 }
 
+/// Empties a form when what it asked for was done: `clear_after(form, move || matches!(action.value().get(), Some(Ok(_))))`.
+pub fn clear_after(form: NodeRef<leptos::html::Form>, is_done: impl Fn() -> bool + 'static) {
+    Effect::new(move |_| {
+        if is_done()
+            && let Some(form) = form.get_untracked()
+        {
+            form.reset();
+        }
+    });
+}
+
 /// Label, hint and refusal around any control:
 /// `<Field id="role" label="Role" error><select class="input" id="role" aria-describedby=described_by("role")>…</select></Field>`.
 #[component]

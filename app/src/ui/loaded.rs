@@ -88,17 +88,19 @@ where
 /// The box around a table that may scroll; a thin bar runs while the rows are loaded again.
 #[component]
 pub fn TableWrap(
-    /// Names the table when nothing in it can have the focus, so that the box can.
+    /// Names the table when nothing in it can have the focus, so that the box can;
+    /// empty: something in it can.
     #[prop(optional, into)]
-    label: Option<String>,
+    label: String,
     /// The table.
     children: Children,
 ) -> impl IntoView {
     let is_pending = use_context::<IsPending>().map(|IsPending(is_pending)| is_pending);
     let busy = move || is_pending.and_then(|is_pending| is_pending.get().then_some("true"));
-    let (tab, role) = match &label {
-        Some(_) => (Some("0"), Some("group")),
-        None => (None, None),
+    let (tab, role, label) = if label.is_empty() {
+        (None, None, None)
+    } else {
+        (Some("0"), Some("group"), Some(label))
     };
     view! {
         <div class="table-wrap" aria-busy=busy tabindex=tab role=role aria-label=label>{children()}</div>

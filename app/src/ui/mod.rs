@@ -24,7 +24,7 @@ pub use copy::{Copyable, Hash};
 pub use dialog::{Dialog, DialogHead, close_dialog, open_dialog};
 pub use empty::Empty;
 pub use error::{ErrorPage, ErrorView, Refusal};
-pub use field::{Field, TextField, described_by};
+pub use field::{Field, TextField, clear_after, described_by};
 pub use icon::{Glyph, Icon, IconSize, Mark};
 pub use loaded::{Loaded, LoadedPage, TableWrap};
 pub use page_header::{Heading, PageHeader};
