@@ -4,6 +4,8 @@
 //! in the server and in the browser. Time and ids are arguments. Refusals are
 //! small enums whose `Display` a person can read.
 
+#![warn(missing_docs)]
+
 pub mod field;
 pub mod id;
 pub mod page;

@@ -7,6 +7,8 @@
 //! To add an aggregate: a migration, a file here named like it, its read model in `domain`,
 //! `make prepare` for the checked queries, tests at the bottom of the file.
 
+#![warn(missing_docs)]
+
 use std::time::Duration;
 
 use sqlx::{PgPool, postgres::PgPoolOptions};

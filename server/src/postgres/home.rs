@@ -1,8 +1,8 @@
 //! One cluster's place on disk: making it, starting a server in it, and saying what went wrong.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -49,6 +49,9 @@ impl Home {
     pub fn in_directory(data_dir: &Path) -> anyhow::Result<Self> {
         let cluster = data_dir.join("postgres");
         let account = account_for(&cluster)?;
+        if let Some((uid, gid)) = account {
+            let_in(data_dir, uid, gid)?;
+        }
         let fits = cluster.as_os_str().len() + SOCKET_NAME.len() <= SOCKET_PATH_BYTES;
         let socket = if fits {
             cluster.clone()
@@ -237,16 +240,9 @@ impl Home {
         let (uid, gid) = self.account?;
         let mut above: Vec<_> = self.cluster.ancestors().skip(1).collect();
         above.reverse();
-        above.into_iter().find(|folder| {
-            fs::metadata(folder).is_ok_and(|folder| {
-                let needed = match () {
-                    () if folder.uid() == uid.as_raw() => 0o100,
-                    () if folder.gid() == gid.as_raw() => 0o010,
-                    () => 0o001,
-                };
-                folder.mode() & needed == 0
-            })
-        })
+        above
+            .into_iter()
+            .find(|folder| fs::metadata(folder).is_ok_and(|folder| !may_enter(&folder, uid, gid)))
     }
 }
 
@@ -281,6 +277,26 @@ fn account_for(cluster: &Path) -> anyhow::Result<Option<(Uid, Gid)>> {
         }
     }
     bail!("Postgres may not run as root, and there is neither a user postgres nor nobody")
+}
+
+/// The data directory is ours, so its group may pass through: tools like `mktemp` close it.
+/// What lies above it is somebody else's.
+fn let_in(data_dir: &Path, uid: Uid, gid: Gid) -> anyhow::Result<()> {
+    let folder = fs::metadata(data_dir)?;
+    if folder.uid() == 0 && !may_enter(&folder, uid, gid) {
+        chown(data_dir, None, Some(gid.as_raw()))?;
+        fs::set_permissions(data_dir, Permissions::from_mode(folder.mode() | 0o010))?;
+    }
+    Ok(())
+}
+
+fn may_enter(folder: &Metadata, uid: Uid, gid: Gid) -> bool {
+    let needed = match () {
+        () if folder.uid() == uid.as_raw() => 0o100,
+        () if folder.gid() == gid.as_raw() => 0o010,
+        () => 0o001,
+    };
+    folder.mode() & needed != 0
 }
 
 /// A private folder with a short name, for a socket whose path would be too long in its place.

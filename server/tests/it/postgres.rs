@@ -1,10 +1,12 @@
 //! The embedded cluster, with a real Postgres: durable, alone, and gone when its parent is.
 
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, fs, process, thread};
+use std::{env, process, thread};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -125,6 +127,15 @@ fn a_directory_too_deep_for_a_socket_works_all_the_same() {
     let deep = data_dir.0.join("d".repeat(60)).join("e".repeat(60));
     let cluster = start(&deep).unwrap();
     assert_eq!(ask(&cluster.url(), "select 'reached'"), "reached");
+    cluster.stop().unwrap();
+}
+
+#[test]
+fn a_directory_that_only_we_may_enter_lets_postgres_in() {
+    let data_dir = DataDir::new("closed");
+    fs::set_permissions(&data_dir.0, Permissions::from_mode(0o700)).unwrap();
+    let cluster = start(&data_dir.0).unwrap();
+    assert_eq!(ask(&cluster.url(), "select 'let in'"), "let in");
     cluster.stop().unwrap();
 }
 
