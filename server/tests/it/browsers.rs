@@ -280,7 +280,6 @@ async fn another_sites_page_cannot_use_a_session(pool: PgPool) {
         for path in [
             "/api/v1/prompts/a/rollback",
             "/api/v1/keys",
-            "/rpc/anything",
             "/sign-out",
             "/preferences",
         ] {
@@ -289,8 +288,16 @@ async fn another_sites_page_cannot_use_a_session(pool: PgPool) {
                 .await
                 .problem(403, "cross_origin");
         }
-        let keys = lured.delete("/api/v1/keys/x").await;
-        keys.problem(403, "cross_origin");
+        lured
+            .delete("/api/v1/keys/x")
+            .await
+            .problem(403, "cross_origin");
+        for (path, _) in leptos::server_fn::axum::server_fn_paths() {
+            lured
+                .post(path, &json!({}))
+                .await
+                .problem(403, "cross_origin");
+        }
         // Reading across sites is the browser's to forbid: nothing here allows it.
         assert_eq!(
             lured
