@@ -23,6 +23,8 @@ pub struct Request {
     pub public_url: Arc<str>,
     /// The theme and density the person chose, from a cookie.
     pub appearance: crate::frame::Appearance,
+    /// The number under which the request stands in the log.
+    pub id: Arc<str>,
 }
 
 /// A member of a project, asking something.

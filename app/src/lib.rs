@@ -16,6 +16,7 @@ mod prompts;
 mod releases;
 mod settings;
 mod sign_in;
+mod ui;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
@@ -56,7 +57,7 @@ pub fn App() -> impl IntoView {
     view! {
         <Title formatter=|title: String| if title.is_empty() { "Cueline".to_owned() } else { format!("{title} · Cueline") }/>
         <Router>
-            <Routes fallback=|| "There is no such page.">
+            <Routes fallback=|| view! { <frame::NoSuchPage/> }>
                 // Async: the whole page is there before the first byte, so it works without script.
                 <Route path=path!("/sign-in") view=sign_in::SignInPage ssr=SsrMode::Async/>
                 <Route path=path!("/set-up/:token") view=sign_in::SetUpPage ssr=SsrMode::Async/>

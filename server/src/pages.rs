@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
-    routing::post,
+    routing::{get, post},
 };
 use leptos::{
     nonce::use_nonce,
@@ -27,7 +27,7 @@ use tower_sessions::{
     cookie::{Cookie, SameSite},
 };
 
-use crate::{api::error::ApiError, sign_in, state::AppState};
+use crate::{api::error::ApiError, live_pages, sign_in, state::AppState, telemetry::RequestId};
 
 /// Pages that one sees without being signed in.
 const OPEN: [&str; 2] = ["/sign-in", "/set-up/"];
@@ -41,6 +41,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
     let options = state.leptos.clone();
     Router::new()
         .route("/preferences", post(preferences))
+        .route("/live", get(live_pages::follow))
         .leptos_routes_with_context(state, routes, provide, move || shell(options.clone()))
         .layer(middleware::from_fn_with_state(state.clone(), admit))
 }
@@ -137,18 +138,23 @@ async fn admit(
     };
     let path = request.uri().path();
     let is_open = is_for_programs(path)
-        || path == "/preferences"
+        || matches!(path, "/preferences" | "/live")
         || OPEN.iter().any(|open| path.starts_with(open));
     if person.is_none() && !is_open {
         return Redirect::to(&sign_in_address(request.uri())).into_response();
     }
     let appearance = appearance(request.headers());
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .map_or_else(|| Arc::from(""), |RequestId(id)| Arc::from(id.as_str()));
     request.extensions_mut().insert(context::Request {
         store: state.store.clone(),
         person,
         now: state.clock.now(),
         public_url: Arc::from(state.config.public_url.as_str()),
         appearance,
+        id,
     });
     next.run(request).await
 }

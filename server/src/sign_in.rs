@@ -42,6 +42,7 @@ use tower_sessions::{
 
 use crate::{
     config::Config,
+    password,
     state::{AppState, Clock},
 };
 
@@ -198,7 +199,7 @@ pub async fn hash_password(password: String) -> anyhow::Result<String> {
 
 /// Whether the password is the person's. Takes as long when there is no such person, so that
 /// timing does not tell who has an account.
-async fn verify(person: Option<&Person>, password: String) -> anyhow::Result<bool> {
+pub(crate) async fn verify(person: Option<&Person>, password: String) -> anyhow::Result<bool> {
     static NOBODY: LazyLock<String> = LazyLock::new(|| {
         Argon2::default()
             .hash_password(b"nobody")
@@ -226,10 +227,11 @@ pub fn router() -> Router<AppState> {
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
         .route("/set-up/{token}", post(set_up))
+        .route("/password", post(password::change))
 }
 
 /// Why a form is shown again; the page turns the word into a sentence.
-fn back(path: &str, parameters: &[(&str, &str)]) -> Redirect {
+pub(crate) fn back(path: &str, parameters: &[(&str, &str)]) -> Redirect {
     let query: Vec<String> = parameters
         .iter()
         .map(|(name, value)| format!("{name}={}", percent_encoded(value)))
@@ -355,7 +357,7 @@ async fn attempt(
 }
 
 /// A new session id at every sign-in, so that one planted before is worth nothing.
-async fn enter(session: &Session, person: PersonId) -> anyhow::Result<()> {
+pub(crate) async fn enter(session: &Session, person: PersonId) -> anyhow::Result<()> {
     session.cycle_id().await?;
     session.insert(PERSON, person).await?;
     Ok(())
@@ -451,7 +453,11 @@ async fn use_link(
 }
 
 /// The address that throttling counts by.
-fn client_address(config: &Arc<Config>, headers: &HeaderMap, peer: SocketAddr) -> String {
+pub(crate) fn client_address(
+    config: &Arc<Config>,
+    headers: &HeaderMap,
+    peer: SocketAddr,
+) -> String {
     config
         .client_address_header
         .as_deref()

@@ -21,4 +21,6 @@ pub mod variable;
 pub mod audit;
 pub mod lifecycle;
 pub mod project;
+
 pub mod release;
+pub mod stats;

@@ -275,6 +275,8 @@ pub struct Consumer {
     pub connected_at: DateTime<Utc>,
     /// When it was last heard of.
     pub seen_at: DateTime<Utc>,
+    /// Of the prompts that serve the environment, those whose version it has not confirmed.
+    pub n_behind: i64,
 }
 
 /// How far a deployment has reached the clients that were connected when it happened.

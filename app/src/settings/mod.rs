@@ -1,27 +1,55 @@
 //! Settings: members, keys, environments, oneself.
 
+mod calls;
+mod environments;
+mod keys;
+mod members;
+mod profile;
+
 use leptos::prelude::*;
 
-/// To be written.
+use crate::{frame::use_membership, ui::PageHeader};
+
+pub use environments::EnvironmentsPage;
+pub use keys::KeysPage;
+pub use members::MembersPage;
+pub use profile::ProfilePage;
+
+/// The pages, as the side lists them.
+const PAGES: [(&str, &str); 4] = [
+    ("Members", "/settings"),
+    ("API keys", "/settings/keys"),
+    ("Environments", "/settings/environments"),
+    ("Profile", "/settings/profile"),
+];
+
+/// What stands around each of the pages.
 #[component]
-pub fn MembersPage() -> impl IntoView {
-    view! { <h1>"MembersPage"</h1> }
+fn Settings(
+    /// Which one it is.
+    title: &'static str,
+    /// The page.
+    children: Children,
+) -> impl IntoView {
+    let membership = use_membership();
+    let links = PAGES
+        .map(|(word, rest)| {
+            let is_here = word == title;
+            view! { <a href=membership.href(rest) aria-current=is_here.then_some("page")>{word}</a> }
+        })
+        .collect_view();
+    view! {
+        <PageHeader title/>
+        <div class="settings">
+            <nav class="side-nav" aria-label="Settings">{links}</nav>
+            <div class="stack" data-gap="wide">{children()}</div>
+        </div>
+    }
 }
 
-/// To be written.
+/// Whether something is not for this person to change, in a sentence.
 #[component]
-pub fn KeysPage() -> impl IntoView {
-    view! { <h1>"KeysPage"</h1> }
-}
-
-/// To be written.
-#[component]
-pub fn EnvironmentsPage() -> impl IntoView {
-    view! { <h1>"EnvironmentsPage"</h1> }
-}
-
-/// To be written.
-#[component]
-pub fn ProfilePage() -> impl IntoView {
-    view! { <h1>"ProfilePage"</h1> }
+fn AdminsOnly() -> impl IntoView {
+    let role = use_membership().role().word();
+    view! { <p class="lede">"Changing this takes the admin role; yours is "{role}"."</p> }
 }

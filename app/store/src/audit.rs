@@ -178,3 +178,173 @@ impl Row {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::actor::Role;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::{releases::Seen, testing::World};
+
+    async fn history(pool: PgPool) -> World {
+        let world = World::new(pool).await;
+        world.prompt_with_versions("triage", 2).await;
+        world.promote("triage", "production", 1, 10).await.unwrap();
+        world.promote("triage", "production", 2, 20).await.unwrap();
+        world
+            .roll_back("triage", None, Seen::OnArrival, 30)
+            .await
+            .unwrap();
+        world
+    }
+
+    /// Does what only somebody with the database can do.
+    async fn tamper(pool: &PgPool, statements: &[&'static str]) {
+        let mut tx = pool.begin().await.unwrap();
+        sqlx::query("alter table audit_entry disable trigger user")
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        for statement in statements {
+            sqlx::query(*statement).execute(&mut *tx).await.unwrap();
+        }
+        sqlx::query("alter table audit_entry enable trigger user")
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn every_change_leaves_an_entry_and_the_chain_holds(pool: PgPool) {
+        let world = history(pool).await;
+        let trail = oldest_first(&world.store, world.project, 0, 100)
+            .await
+            .unwrap();
+        let actions: Vec<&str> = trail.iter().map(|entry| entry.action.as_str()).collect();
+        assert_eq!(
+            actions,
+            [
+                "project.create",
+                "prompt.create",
+                "version.create",
+                "version.create",
+                "deployment.promote",
+                "deployment.promote",
+                "deployment.rollback",
+            ]
+        );
+        let (length, _) = verify(&world.store, world.project, None)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(length, 7);
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn an_edited_row_is_named(pool: PgPool) {
+        let world = history(pool.clone()).await;
+        tamper(&pool, &["update audit_entry set actor = '{\"kind\":\"system\",\"name\":\"x\"}' where sequence = 5"]).await;
+        assert_eq!(
+            verify(&world.store, world.project, None).await.unwrap(),
+            Err(Broken::Edited(5))
+        );
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_missing_row_is_named(pool: PgPool) {
+        let world = history(pool.clone()).await;
+        tamper(&pool, &["delete from audit_entry where sequence = 3"]).await;
+        assert_eq!(
+            verify(&world.store, world.project, None).await.unwrap(),
+            Err(Broken::Missing(3))
+        );
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_cut_off_end_is_seen(pool: PgPool) {
+        let world = history(pool.clone()).await;
+        tamper(&pool, &["delete from audit_entry where sequence > 5"]).await;
+        assert_eq!(
+            verify(&world.store, world.project, None).await.unwrap(),
+            Err(Broken::Truncated {
+                ends: 5,
+                expected: 7
+            })
+        );
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn swapped_rows_are_named(pool: PgPool) {
+        let world = history(pool.clone()).await;
+        tamper(
+            &pool,
+            &[
+                "update audit_entry set sequence = 100 where sequence = 3",
+                "update audit_entry set sequence = 3 where sequence = 4",
+                "update audit_entry set sequence = 4 where sequence = 100",
+            ],
+        )
+        .await;
+        assert_eq!(
+            verify(&world.store, world.project, None).await.unwrap(),
+            Err(Broken::Edited(3))
+        );
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn the_trail_is_filtered_by_actor_subject_action_and_time(pool: PgPool) {
+        let world = history(pool).await;
+        let viewer = world.actor(Role::Viewer);
+        let count = async |filter: Filter| {
+            list(&world.store, &viewer, &filter, &PageRequest::default())
+                .await
+                .unwrap()
+                .items
+                .len()
+        };
+        assert_eq!(count(Filter::default()).await, 7);
+        assert_eq!(
+            count(Filter {
+                actor: Some("APPROVER".into()),
+                ..Filter::default()
+            })
+            .await,
+            2
+        );
+        assert_eq!(
+            count(Filter {
+                subject: Some("triage".into()),
+                ..Filter::default()
+            })
+            .await,
+            6
+        );
+        assert_eq!(
+            count(Filter {
+                action: Some("deployment".into()),
+                ..Filter::default()
+            })
+            .await,
+            3
+        );
+        assert_eq!(
+            count(Filter {
+                action: Some("deployment.rollback".into()),
+                ..Filter::default()
+            })
+            .await,
+            1
+        );
+        let from = Some(crate::testing::at(15));
+        assert_eq!(
+            count(Filter {
+                from,
+                ..Filter::default()
+            })
+            .await,
+            2
+        );
+    }
+}

@@ -192,20 +192,67 @@ async fn announce(store: &Store, projects: impl Iterator<Item = ProjectId>) -> R
 /// Clients connected now, by environment and name.
 pub async fn connected(store: &Store, by: &Actor, now: DateTime<Utc>) -> Result<Vec<Consumer>> {
     by.may(Permission::Read)?;
+    // A client is behind on what serves if it was connected when that was deployed and has not
+    // confirmed it; whoever connected later got it with the first snapshot.
     let consumers = sqlx::query_as!(
         Consumer,
-        "select consumer, environment.name as environment, connected_at, seen_at
-         from consumer
-         join environment using (environment_id)
-         where consumer.project_id = $1 and left_at is null and seen_at > $2
-         order by environment.position, consumer
-         limit 1000",
+        r#"select consumer.consumer, environment.name as environment, connected_at, seen_at,
+                  (
+                      select count(*)
+                      from serving
+                      join deployment using (deployment_id)
+                      join confirmation using (deployment_id)
+                      where serving.environment_id = consumer.environment_id
+                        and confirmation.consumer = consumer.consumer
+                        and confirmed_at is null and connected_at < deployed_at
+                  ) as "n_behind!"
+           from consumer
+           join environment using (environment_id)
+           where consumer.project_id = $1 and left_at is null and seen_at > $2
+           order by environment.position, consumer
+           limit 1000"#,
         by.project.0,
         now - TimeDelta::seconds(SILENT_SECONDS),
     )
     .fetch_all(&store.pool)
     .await?;
     Ok(consumers)
+}
+
+/// For each of these deployments, how many of the clients connected then have confirmed it.
+pub async fn tallies(
+    store: &Store,
+    by: &Actor,
+    deployments: &[DeploymentId],
+) -> Result<Vec<Tally>> {
+    by.may(Permission::Read)?;
+    let ids: Vec<Uuid> = deployments.iter().map(|deployment| deployment.0).collect();
+    let tallies = sqlx::query_as!(
+        Tally,
+        r#"select deployment_id as "deployment: DeploymentId", count(*) as "n_clients!",
+                  count(confirmed_at) as "n_confirmed!"
+           from confirmation
+           join deployment using (deployment_id)
+           join prompt using (prompt_id)
+           where project_id = $1 and deployment_id = any($2)
+           group by deployment_id"#,
+        by.project.0,
+        &ids,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(tallies)
+}
+
+/// How many of a deployment's clients have confirmed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// Clients connected at that moment, or heard from since.
+    pub n_clients: i64,
+    /// Those that confirmed.
+    pub n_confirmed: i64,
 }
 
 /// How far a deployment has reached its clients.
@@ -285,4 +332,133 @@ pub async fn coverage(
         n_connected: row.n_connected,
         n_current: row.n_current,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::actor::Role;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::{
+        serving,
+        testing::{World, at},
+    };
+
+    async fn sighting(
+        world: &World,
+        consumer: &str,
+        connection: u128,
+        seconds: i64,
+        open: bool,
+    ) -> Sighting {
+        let environments = serving::environments(&world.store, world.project)
+            .await
+            .unwrap();
+        let environment = environments
+            .iter()
+            .find(|(name, _)| name == "production")
+            .unwrap()
+            .1;
+        Sighting {
+            project: world.project,
+            environment,
+            consumer: consumer.to_owned(),
+            connection: Uuid::from_u128(connection),
+            at: at(seconds),
+            open,
+        }
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_deployment_remembers_who_was_connected_and_counts_confirmations(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.prompt_with_versions("triage", 1).await;
+        let seen = [
+            sighting(&world, "web-1", 1, 5, true).await,
+            sighting(&world, "web-2", 2, 5, true).await,
+            sighting(&world, "gone", 3, 5, true).await,
+            sighting(&world, "gone", 3, 6, false).await,
+        ];
+        sighted(&world.store, &seen).await.unwrap();
+        let promotion = world.promote("triage", "production", 1, 10).await.unwrap();
+        let deployment = promotion.deployment_id.unwrap();
+        let word = |consumer: &str, seconds| Applied {
+            project: world.project,
+            deployment,
+            consumer: consumer.to_owned(),
+            at: at(seconds),
+        };
+        applied(&world.store, &[word("web-1", 11), word("web-1", 12)])
+            .await
+            .unwrap();
+        applied(&world.store, &[word("web-1", 13)]).await.unwrap();
+        let viewer = world.actor(Role::Viewer);
+        let found = propagation(&world.store, &viewer, deployment, at(14))
+            .await
+            .unwrap();
+        assert_eq!((found.n_confirmed(), found.clients.len()), (1, 2));
+        assert_eq!(found.slowest_ms(), Some(1_000), "the first word counts");
+        assert!(!found.is_complete());
+        let covered = coverage(&world.store, &viewer, deployment, at(14))
+            .await
+            .unwrap();
+        assert_eq!((covered.n_current, covered.n_connected), (1, 2));
+        // A client that fell silent is not waited for.
+        assert!(
+            propagation(&world.store, &viewer, deployment, at(100))
+                .await
+                .unwrap()
+                .is_complete()
+        );
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn the_goodbye_of_an_older_connection_does_not_end_a_newer_one(pool: PgPool) {
+        let world = World::new(pool).await;
+        sighted(&world.store, &[sighting(&world, "web", 1, 5, true).await])
+            .await
+            .unwrap();
+        let back = [
+            sighting(&world, "web", 2, 6, true).await,
+            sighting(&world, "web", 1, 6, false).await,
+        ];
+        sighted(&world.store, &back).await.unwrap();
+        let now = connected(&world.store, &world.actor(Role::Viewer), at(7))
+            .await
+            .unwrap();
+        assert_eq!(now.len(), 1);
+        sighted(&world.store, &[sighting(&world, "web", 2, 8, false).await])
+            .await
+            .unwrap();
+        assert!(
+            connected(&world.store, &world.actor(Role::Viewer), at(9))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn confirmations_of_another_projects_deployment_are_ignored(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.prompt_with_versions("triage", 1).await;
+        let deployment = world
+            .promote("triage", "production", 1, 10)
+            .await
+            .unwrap()
+            .deployment_id
+            .unwrap();
+        let foreign = Applied {
+            project: domain::id::ProjectId(Uuid::from_u128(9)),
+            deployment,
+            consumer: "web".to_owned(),
+            at: at(11),
+        };
+        applied(&world.store, &[foreign]).await.unwrap();
+        let found = propagation(&world.store, &world.actor(Role::Viewer), deployment, at(12))
+            .await
+            .unwrap();
+        assert!(found.clients.is_empty());
+    }
 }

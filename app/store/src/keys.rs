@@ -199,6 +199,39 @@ pub async fn revoke(store: &Store, by: &Actor, id: KeyId, now: DateTime<Utc>) ->
     command.commit().await
 }
 
+/// Lets a revoked key work again: for whoever installs a fixed key more than once. Answers whether
+/// there was one.
+pub async fn reinstate(
+    store: &Store,
+    by: &Actor,
+    secret: &Secret,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    by.may(Permission::Administer)?;
+    let mut command = Command::begin(store, "reinstate_key", by, now).await?;
+    let Some(row) = sqlx::query!(
+        r#"update api_key
+           set revoked_at = null
+           where project_id = $1 and key_hash = $2 and revoked_at is not null
+           returning key_id as "id: KeyId", name, prefix"#,
+        by.project.0,
+        &secret.hash()[..],
+    )
+    .fetch_optional(command.db())
+    .await?
+    else {
+        return Ok(false);
+    };
+    command.record(
+        "key.reinstate",
+        &row.name,
+        json!({ "after": { "prefix": row.prefix } }),
+    );
+    command.tell("key", json!({ "key_id": row.id }));
+    command.commit().await?;
+    Ok(true)
+}
+
 /// Notes when keys were last used; batched by the caller.
 pub async fn used(store: &Store, keys: &[KeyId], now: DateTime<Utc>) -> Result<()> {
     let ids: Vec<uuid::Uuid> = keys.iter().map(|key| key.0).collect();

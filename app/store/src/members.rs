@@ -183,3 +183,77 @@ async fn keep_an_admin(command: &mut Command, by: &Actor, person: PersonId) -> R
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::testing::{World, at};
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn the_last_two_admins_cannot_demote_each_other_at_once(pool: PgPool) {
+        let world = World::new(pool).await;
+        let ada = world.member("ada@acme.test", Role::Admin).await;
+        let bob = world.member("bob@acme.test", Role::Admin).await;
+        let admin = world.actor(Role::Admin);
+        for round in 0..10 {
+            let demote = |person| set_role(&world.store, &admin, person, Role::Viewer, at(round));
+            let (one, two) = tokio::join!(demote(ada), demote(bob));
+            assert_eq!(
+                u8::from(one.is_ok()) + u8::from(two.is_ok()),
+                1,
+                "round {round}"
+            );
+            let demoted = if one.is_ok() { ada } else { bob };
+            set_role(&world.store, &admin, demoted, Role::Admin, at(round))
+                .await
+                .unwrap();
+        }
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_member_is_added_once_and_only_by_an_admin(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.member("ada@acme.test", Role::Viewer).await;
+        let again = add(
+            &world.store,
+            &world.actor(Role::Admin),
+            " ADA@acme.test",
+            "Ada",
+            Role::Editor,
+            at(1),
+        )
+        .await;
+        assert!(
+            matches!(
+                again,
+                Err(Error::Conflict {
+                    code: "member_exists",
+                    ..
+                })
+            ),
+            "{again:?}"
+        );
+        let approver = add(
+            &world.store,
+            &world.actor(Role::Approver),
+            "b@acme.test",
+            "B",
+            Role::Editor,
+            at(1),
+        )
+        .await;
+        assert!(matches!(approver, Err(Error::Denied(_))), "{approver:?}");
+        let wrong = add(
+            &world.store,
+            &world.actor(Role::Admin),
+            "nonsense",
+            "B",
+            Role::Editor,
+            at(1),
+        )
+        .await;
+        assert!(matches!(wrong, Err(Error::Invalid(_))), "{wrong:?}");
+    }
+}

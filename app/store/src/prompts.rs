@@ -400,3 +400,111 @@ pub(crate) async fn lock(db: &mut PgConnection, by: &Actor, name: &PromptName) -
     .await?
     .ok_or(Error::NotFound("prompt"))
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::actor::Role;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::testing::{World, at, name};
+
+    async fn names(world: &World, filter: Filter, order: Order, limit: &str) -> Vec<String> {
+        let viewer = world.actor(Role::Viewer);
+        let mut names = Vec::new();
+        let mut page = PageRequest::parse(Some(limit), None).unwrap();
+        loop {
+            let listing = list(&world.store, &viewer, &filter, order, &page)
+                .await
+                .unwrap();
+            names.extend(listing.items.iter().map(|prompt| prompt.name.to_string()));
+            match listing.next_cursor {
+                Some(cursor) => page = PageRequest::parse(Some(limit), Some(&cursor)).unwrap(),
+                None => return names,
+            }
+        }
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn lists_page_without_gaps_in_either_order(pool: PgPool) {
+        let world = World::new(pool).await;
+        for prompt in ["b", "a/x", "a/y/z", "ab", "C"] {
+            world.prompt_with_versions(prompt, 1).await;
+        }
+        let all = ["C", "a/x", "a/y/z", "ab", "b"];
+        assert_eq!(
+            names(&world, Filter::default(), Order::Name, "2").await,
+            all
+        );
+        let mut changed = names(&world, Filter::default(), Order::Changed, "2").await;
+        changed.sort_unstable();
+        assert_eq!(changed, all);
+        let folder = Filter {
+            folder: Some("a".into()),
+            ..Filter::default()
+        };
+        assert_eq!(
+            names(&world, folder, Order::Name, "50").await,
+            ["a/x", "a/y/z"]
+        );
+        let search = Filter {
+            search: Some("Y/".into()),
+            ..Filter::default()
+        };
+        assert_eq!(names(&world, search, Order::Name, "50").await, ["a/y/z"]);
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_list_says_what_serves_where(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.prompt_with_versions("triage", 3).await;
+        world.promote("triage", "production", 1, 10).await.unwrap();
+        world.promote("triage", "production", 2, 11).await.unwrap();
+        world.promote("triage", "staging", 3, 12).await.unwrap();
+        let prompt = find(&world.store, &world.actor(Role::Viewer), &name("triage"))
+            .await
+            .unwrap()
+            .unwrap();
+        let serving: Vec<_> = prompt
+            .serving
+            .iter()
+            .map(|serving| {
+                (
+                    serving.environment.as_str(),
+                    serving.version,
+                    serving.previous,
+                )
+            })
+            .collect();
+        assert_eq!(serving, [("production", 2, Some(1)), ("staging", 3, None)]);
+        assert_eq!(
+            (prompt.active_version, prompt.latest_version),
+            (Some(2), Some(3))
+        );
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn names_that_differ_only_in_case_are_refused(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.prompt("Triage").await;
+        let again = create(
+            &world.store,
+            &world.actor(Role::Editor),
+            &name("triage"),
+            "",
+            &[],
+            at(1),
+        )
+        .await;
+        assert!(
+            matches!(
+                again,
+                Err(Error::Conflict {
+                    code: "prompt_exists",
+                    ..
+                })
+            ),
+            "{again:?}"
+        );
+    }
+}

@@ -413,3 +413,141 @@ pub async fn set_status(
         created_at: row.created_at,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::actor::Role;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::testing::{World, at, name, text};
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn content_equal_to_its_parents_is_refused_by_name(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.prompt("triage").await;
+        assert_eq!(world.save("triage", "one").await.unwrap().version.number, 1);
+        let refusal = world.save("triage", "one").await.unwrap_err();
+        assert!(
+            matches!(
+                &refusal,
+                Error::Conflict {
+                    code: "same_content",
+                    ..
+                }
+            ),
+            "{refusal}"
+        );
+        assert!(refusal.to_string().contains("version 1"), "{refusal}");
+        assert_eq!(world.save("triage", "two").await.unwrap().version.number, 2);
+        // Going back to older words is a change.
+        assert_eq!(world.save("triage", "one").await.unwrap().version.number, 3);
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn of_two_saves_on_the_same_parent_one_succeeds(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.prompt("triage").await;
+        let (editor, prompt) = (world.actor(Role::Editor), name("triage"));
+        for round in 0..20 {
+            let save = |words: String| {
+                create(
+                    &world.store,
+                    &editor,
+                    &prompt,
+                    text(&words),
+                    "",
+                    Some(round),
+                    at(i64::from(round)),
+                )
+            };
+            let save = &save;
+            let (one, two) = tokio::join!(save(format!("a{round}")), save(format!("b{round}")));
+            assert_eq!(
+                u8::from(one.is_ok()) + u8::from(two.is_ok()),
+                1,
+                "round {round}"
+            );
+            let refused = one.err().or(two.err()).unwrap();
+            assert!(
+                matches!(
+                    refused,
+                    Error::Conflict {
+                        code: "version_conflict",
+                        ..
+                    }
+                ),
+                "{refused}"
+            );
+        }
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn snippets_are_expanded_when_saved_and_their_uses_are_known(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.prompt_with_versions("tone", 1).await;
+        world.prompt("triage").await;
+        let saved = world
+            .save("triage", "Begin. {{> tone@1}} End.")
+            .await
+            .unwrap();
+        assert_eq!(saved.content.text(), Some("Begin. version 1 End."));
+        assert!(saved.source.is_some());
+        let uses = uses(&world.store, &world.actor(Role::Viewer), &name("tone"))
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                uses[0].prompt.as_str(),
+                uses[0].number,
+                uses[0].snippet_number
+            ),
+            ("triage", 1, 1)
+        );
+        let refusal = world.save("triage", "{{> tone@9}}").await.unwrap_err();
+        assert!(refusal.to_string().contains("tone@9"), "{refusal}");
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_saved_version_comes_back_as_it_was_written(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.prompt("triage").await;
+        let words = "Größe „ß“ \u{1F600} \\ \" {{{{ {}";
+        let saved = world.save("triage", words).await.unwrap();
+        let found = find(&world.store, &world.actor(Role::Viewer), &name("triage"), 1)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(found, saved);
+        assert_eq!(found.content.hash(), saved.version.content_hash);
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_version_moves_by_hand_only_along_its_life(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.prompt_with_versions("triage", 1).await;
+        let (editor, prompt) = (world.actor(Role::Editor), name("triage"));
+        let store = &world.store;
+        let refusal = set_status(store, &editor, &prompt, 1, Status::Active, "", at(5))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                refusal,
+                Error::Conflict {
+                    code: "illegal_status_move",
+                    ..
+                }
+            ),
+            "{refusal}"
+        );
+        let tested = set_status(store, &editor, &prompt, 1, Status::Testing, "", at(6))
+            .await
+            .unwrap();
+        assert_eq!(tested.status, Status::Testing);
+        let retired = set_status(store, &editor, &prompt, 1, Status::Deprecated, "", at(7))
+            .await
+            .unwrap();
+        assert_eq!(retired.status, Status::Deprecated);
+    }
+}

@@ -1,0 +1,181 @@
+//! What the overview asks of the server.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    prompt::Prompt,
+    release::{Consumer, Deployment},
+};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::error::UiError;
+
+/// Everything on the overview.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    /// What wants somebody's attention, the most urgent first.
+    pub needs: Vec<Need>,
+    /// The last deployments, newest first.
+    pub deployments: Vec<Recent>,
+    /// Clients connected now.
+    pub clients: Vec<Consumer>,
+    /// The prompts changed last.
+    pub prompts: Vec<Prompt>,
+    /// Whether there is any prompt at all.
+    pub is_empty: bool,
+    /// Whether the one who looks may roll back.
+    pub may_roll_back: bool,
+    /// Whether the one who looks may write drafts.
+    pub may_write: bool,
+    /// When this was read.
+    pub now: DateTime<Utc>,
+}
+
+/// A deployment with how far it has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recent {
+    /// The deployment.
+    pub deployment: Deployment,
+    /// Clients connected when it happened, or heard from since.
+    pub n_clients: i64,
+    /// Those that confirmed it.
+    pub n_confirmed: i64,
+    /// Whether it still serves and something served before it.
+    pub can_roll_back: bool,
+}
+
+/// Something that wants attention.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Need {
+    /// A client was told of a deployment and has not confirmed it.
+    ClientBehind {
+        /// The client.
+        consumer: String,
+        /// The environment it follows.
+        environment: String,
+        /// How many prompts' versions it has not confirmed.
+        n_behind: i64,
+    },
+    /// Somebody deployed past the policy.
+    GlassBroken(Deployment),
+    /// A newer version serves staging than production.
+    Ahead {
+        /// The prompt.
+        prompt: String,
+        /// Where the newer version serves.
+        environment: String,
+        /// The newer version.
+        version: i32,
+        /// What serves production.
+        production: i32,
+        /// Since when the newer one serves there.
+        since: DateTime<Utc>,
+    },
+}
+
+/// Everything on the overview, in one call.
+#[server]
+pub async fn read_overview(project: String) -> Result<Overview, UiError> {
+    use domain::{actor::Permission, page::PageRequest};
+
+    let cx = crate::context::member(&project).await?;
+    let (store, actor) = (&cx.store, &cx.actor);
+    let history = store::releases::list(store, actor, None, None, &PageRequest::first(12))
+        .await?
+        .items;
+    let clients = store::consumers::connected(store, actor, cx.now).await?;
+    let filter = store::prompts::Filter::default();
+    let prompts = store::prompts::list(
+        store,
+        actor,
+        &filter,
+        store::prompts::Order::Changed,
+        &PageRequest::first(50),
+    )
+    .await?;
+    let is_empty = prompts.items.is_empty();
+
+    let mut needs: Vec<Need> = clients
+        .iter()
+        .filter(|client| client.n_behind > 0)
+        .map(|client| Need::ClientBehind {
+            consumer: client.consumer.clone(),
+            environment: client.environment.clone(),
+            n_behind: client.n_behind,
+        })
+        .collect();
+    needs.extend(broken_glass(&history, cx.now));
+    needs.extend(prompts.items.iter().filter_map(ahead));
+    needs.truncate(8);
+
+    let ids: Vec<_> = history
+        .iter()
+        .map(|deployment| deployment.deployment_id)
+        .collect();
+    let tallies = store::consumers::tallies(store, actor, &ids).await?;
+    let serving: std::collections::HashSet<_> = prompts
+        .items
+        .iter()
+        .flat_map(|prompt| &prompt.serving)
+        .map(|serving| serving.deployment_id)
+        .collect();
+    let deployments = history
+        .into_iter()
+        .map(|deployment| {
+            let tally = tallies
+                .iter()
+                .find(|tally| tally.deployment == deployment.deployment_id);
+            Recent {
+                n_clients: tally.map_or(0, |tally| tally.n_clients),
+                n_confirmed: tally.map_or(0, |tally| tally.n_confirmed),
+                can_roll_back: deployment.from_version.is_some()
+                    && serving.contains(&deployment.deployment_id),
+                deployment,
+            }
+        })
+        .collect();
+    Ok(Overview {
+        needs,
+        deployments,
+        clients,
+        prompts: prompts.items.into_iter().take(10).collect(),
+        is_empty,
+        may_roll_back: actor.may(Permission::RollBack).is_ok(),
+        may_write: actor.may(Permission::WriteDrafts).is_ok(),
+        now: cx.now,
+    })
+}
+
+/// Deployments past the policy stay on the first screen for a week.
+#[cfg(feature = "ssr")]
+fn broken_glass(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Item = Need> + '_ {
+    use domain::release::DeploymentKind;
+
+    let week = chrono::TimeDelta::days(7);
+    history
+        .iter()
+        .filter(move |deployment| {
+            deployment.kind == DeploymentKind::BreakGlass && now - deployment.deployed_at < week
+        })
+        .cloned()
+        .map(Need::GlassBroken)
+}
+
+#[cfg(feature = "ssr")]
+fn ahead(prompt: &Prompt) -> Option<Need> {
+    let production = prompt
+        .serving
+        .iter()
+        .find(|serving| serving.environment == domain::prompt::PRODUCTION)?;
+    let staging = prompt
+        .serving
+        .iter()
+        .find(|serving| serving.environment == "staging")?;
+    (staging.version > production.version).then(|| Need::Ahead {
+        prompt: prompt.name.to_string(),
+        environment: staging.environment.clone(),
+        version: staging.version,
+        production: production.version,
+        since: staging.deployed_at,
+    })
+}

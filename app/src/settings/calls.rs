@@ -1,0 +1,225 @@
+//! What the settings pages ask and do.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    actor::{Role, Scope},
+    id::{KeyId, PersonId},
+    project::{ApiKey, Member},
+    prompt::Environment,
+};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::error::UiError;
+
+/// How long a set-up link is good for.
+#[cfg(feature = "ssr")]
+const LINK_DAYS: i64 = 7;
+
+/// The members, and when they were read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Members {
+    /// Strongest role first.
+    pub members: Vec<Member>,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// A link that was just made for somebody, to be passed on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Added {
+    /// As people call them.
+    pub name: String,
+    /// The link; none when they have a password, or a link from another project, already.
+    pub link: Option<String>,
+}
+
+/// The members of a project.
+#[server]
+pub async fn load_members(project: String) -> Result<Members, UiError> {
+    let cx = crate::context::member(&project).await?;
+    let members = store::members::list(&cx.store, &cx.actor).await?;
+    Ok(Members {
+        members,
+        now: cx.now,
+    })
+}
+
+/// Adds somebody; who has no account yet gets one, and a link to choose a password.
+#[server]
+pub async fn add_member(
+    project: String,
+    email: String,
+    name: String,
+    role: Role,
+) -> Result<Added, UiError> {
+    let cx = crate::context::member(&project).await?;
+    let member = store::members::add(&cx.store, &cx.actor, &email, &name, role, cx.now).await?;
+    link_for(&cx, member).await
+}
+
+/// Makes a new link for somebody who has not chosen a password yet; the old one stops working.
+#[server]
+pub async fn renew_link(project: String, person: PersonId) -> Result<Added, UiError> {
+    let cx = crate::context::member(&project).await?;
+    cx.actor
+        .may(domain::actor::Permission::Administer)
+        .map_err(|denied| UiError::Denied(denied.to_string()))?;
+    let member = store::members::list(&cx.store, &cx.actor)
+        .await?
+        .into_iter()
+        .find(|member| member.id == person)
+        .ok_or_else(|| UiError::NotFound("member".to_owned()))?;
+    link_for(&cx, member).await
+}
+
+/// Whoever holds the link becomes the person: it is made only for somebody whom no other
+/// project's admin has invited, and who has no password.
+#[cfg(feature = "ssr")]
+async fn link_for(cx: &crate::context::Cx, member: Member) -> Result<Added, UiError> {
+    let is_ours = store::projects::of_person(&cx.store, member.id)
+        .await?
+        .len()
+        == 1;
+    if member.has_signed_up || !is_ours {
+        return Ok(Added {
+            name: member.name,
+            link: None,
+        });
+    }
+    let secret = random(store::secret::Secret::new_link())?;
+    let expires_at = cx.now + chrono::TimeDelta::days(LINK_DAYS);
+    store::people::keep_link(&cx.store, &secret.hash(), Some(member.id), expires_at).await?;
+    let base = cx.public_url.trim_end_matches('/');
+    Ok(Added {
+        name: member.name,
+        link: Some(format!("{base}/set-up/{}", secret.reveal())),
+    })
+}
+
+#[cfg(feature = "ssr")]
+fn random<E: std::fmt::Display>(
+    made: Result<store::secret::Secret, E>,
+) -> Result<store::secret::Secret, UiError> {
+    made.map_err(|error| {
+        tracing::error!(%error, "the system gives no random numbers");
+        UiError::Internal
+    })
+}
+
+/// Gives a member another role.
+#[server]
+pub async fn set_role(project: String, person: PersonId, role: Role) -> Result<(), UiError> {
+    let cx = crate::context::member(&project).await?;
+    Ok(store::members::set_role(&cx.store, &cx.actor, person, role, cx.now).await?)
+}
+
+/// Takes somebody out of the project.
+#[server]
+pub async fn remove_member(project: String, person: PersonId) -> Result<(), UiError> {
+    let cx = crate::context::member(&project).await?;
+    Ok(store::members::remove(&cx.store, &cx.actor, person, cx.now).await?)
+}
+
+/// The keys, and when they were read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Keys {
+    /// Newest first, revoked ones last.
+    pub keys: Vec<ApiKey>,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// A key that was just made, for the one moment it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewKey {
+    /// What it is for.
+    pub name: String,
+    /// The key itself.
+    pub secret: String,
+}
+
+/// The keys of a project.
+#[server]
+pub async fn load_keys(project: String) -> Result<Keys, UiError> {
+    let cx = crate::context::member(&project).await?;
+    let keys = store::keys::list(&cx.store, &cx.actor).await?;
+    Ok(Keys { keys, now: cx.now })
+}
+
+/// Makes a key. No environment ticked: it works in all of them.
+#[server]
+pub async fn create_key(
+    project: String,
+    name: String,
+    #[server(default)] scopes: Vec<Scope>,
+    #[server(default)] environments: Vec<String>,
+) -> Result<NewKey, UiError> {
+    let cx = crate::context::member(&project).await?;
+    let secret = random(store::secret::Secret::new_key())?;
+    let new = store::keys::NewKey {
+        name,
+        scopes,
+        environments: Some(environments).filter(|names| !names.is_empty()),
+    };
+    let key = store::keys::create(&cx.store, &cx.actor, new, &secret, cx.now).await?;
+    Ok(NewKey {
+        name: key.name,
+        secret: secret.reveal().to_owned(),
+    })
+}
+
+/// Ends a key.
+#[server]
+pub async fn revoke_key(project: String, key: KeyId) -> Result<(), UiError> {
+    let cx = crate::context::member(&project).await?;
+    Ok(store::keys::revoke(&cx.store, &cx.actor, key, cx.now).await?)
+}
+
+/// The environments of a project, in the order of columns.
+#[server]
+pub async fn load_environments(project: String) -> Result<Vec<Environment>, UiError> {
+    let cx = crate::context::member(&project).await?;
+    Ok(store::environments::list(&cx.store, &cx.actor).await?)
+}
+
+/// Adds an environment after the others.
+#[server]
+pub async fn create_environment(
+    project: String,
+    name: String,
+    #[server(default)] protected: bool,
+) -> Result<(), UiError> {
+    let cx = crate::context::member(&project).await?;
+    store::environments::create(&cx.store, &cx.actor, &name, policy(protected), cx.now).await?;
+    Ok(())
+}
+
+/// Protects an environment, or opens it. What else its policy asks stays as it is.
+#[server]
+pub async fn protect_environment(
+    project: String,
+    name: String,
+    #[server(default)] protected: bool,
+) -> Result<(), UiError> {
+    let cx = crate::context::member(&project).await?;
+    let before = store::environments::list(&cx.store, &cx.actor)
+        .await?
+        .into_iter()
+        .find(|environment| environment.name == name)
+        .ok_or_else(|| UiError::NotFound("environment".to_owned()))?;
+    if before.protected != protected {
+        store::environments::set_policy(&cx.store, &cx.actor, &name, policy(protected), cx.now)
+            .await?;
+    }
+    Ok(())
+}
+
+#[cfg(feature = "ssr")]
+fn policy(protected: bool) -> domain::release::Policy {
+    if protected {
+        domain::release::Policy::guarded()
+    } else {
+        domain::release::Policy::default()
+    }
+}

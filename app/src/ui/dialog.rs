@@ -1,0 +1,72 @@
+//! Dialogs: native ones, opened by a button with `commandfor=<id> command="show-modal"`.
+
+use leptos::prelude::*;
+
+use super::{Glyph, Icon};
+
+/// A dialog; its child is the form, with class `dialog-form`, that starts with a [`DialogHead`].
+#[component]
+pub fn Dialog(
+    /// What buttons name in `commandfor`.
+    #[prop(into)]
+    id: String,
+    /// Whether it needs room, for a table in it.
+    #[prop(optional)]
+    is_wide: bool,
+    /// The form.
+    children: Children,
+) -> impl IntoView {
+    let heading = format!("{id}-h");
+    view! {
+        <dialog class="dialog" id=id data-size=is_wide.then_some("wide") aria-labelledby=heading>
+            {children()}
+        </dialog>
+    }
+}
+
+/// A dialog's title and the button that closes it.
+#[component]
+pub fn DialogHead(
+    /// The dialog's id.
+    #[prop(into)]
+    id: String,
+    /// What it asks.
+    #[prop(into)]
+    title: String,
+) -> impl IntoView {
+    view! {
+        <header class="dialog-head">
+            <h2 id=format!("{id}-h")>{title}</h2>
+            <button
+                type="button" class="btn" data-kind="quiet" data-shape="icon" aria-label="Close"
+                commandfor=id command="close"
+            >
+                <Icon glyph=Glyph::Close/>
+            </button>
+        </header>
+    }
+}
+
+fn find(id: &str) -> Option<web_sys::HtmlDialogElement> {
+    use wasm_bindgen::JsCast;
+    document().get_element_by_id(id)?.dyn_into().ok()
+}
+
+/// Opens a dialog from script, in the browser.
+pub fn open_dialog(id: &str) {
+    if let Some(dialog) = find(id)
+        && !dialog.open()
+    {
+        // Refused only for a dialog that is no longer in the page.
+        let _ = dialog.show_modal();
+    }
+}
+
+/// Closes a dialog from script, in the browser: after its action is done.
+pub fn close_dialog(id: &str) {
+    if let Some(dialog) = find(id)
+        && dialog.open()
+    {
+        dialog.close();
+    }
+}

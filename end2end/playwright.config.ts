@@ -1,0 +1,51 @@
+// Every journey runs twice, in a hydrated page and with script off; files named `*.hydrated.spec.ts`
+// need script and run once. The server is the release binary with the demo project and a fresh database.
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defineConfig, devices } from '@playwright/test';
+import { ADDRESS, DEMO_KEY, DEMO_PASSWORD } from './support/demo.ts';
+
+const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+
+// Workers read this file again: the folder is made once, by the process that starts the server.
+const dataDir = (process.env.CUELINE_E2E_DATA ??= mkdtempSync(join(tmpdir(), 'cueline-e2e-')));
+
+export default defineConfig({
+  testDir: 'tests',
+  // Two cores: the server and one browser.
+  workers: 1,
+  timeout: 30_000,
+  expect: { timeout: 10_000 },
+  forbidOnly: !!process.env.CI,
+  reporter: [['list']],
+  use: {
+    ...devices['Desktop Chrome'],
+    baseURL: ADDRESS,
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: chromium,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+        '--disable-component-update', '--disable-sync'],
+    },
+  },
+  projects: [
+    { name: 'hydrated' },
+    { name: 'no-script', use: { javaScriptEnabled: false }, testIgnore: '**/*.hydrated.spec.ts' },
+  ],
+  webServer: {
+    command: `../target/release/cueline demo --listen ${ADDRESS.replace('http://', '')}`,
+    url: `${ADDRESS}/readyz`,
+    timeout: 120_000,
+    stdout: 'ignore',
+    stderr: 'pipe',
+    gracefulShutdown: { signal: 'SIGTERM', timeout: 15_000 },
+    env: {
+      CUELINE_DATA_DIR: dataDir,
+      CUELINE_DEMO_PASSWORD: DEMO_PASSWORD,
+      CUELINE_DEMO_API_KEY: DEMO_KEY,
+      CUELINE_LOG: 'warn',
+      DATABASE_URL: '',
+    },
+  },
+});
