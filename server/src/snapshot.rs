@@ -86,7 +86,7 @@ impl ServedPrompt {
                     .ok()?;
                 Compiled::new(&content)
                     .inspect_err(|errors| {
-                        tracing::error!(?errors, "a stored version cannot be compiled")
+                        tracing::error!(?errors, "a stored version cannot be compiled");
                     })
                     .ok()
                     .map(Arc::new)

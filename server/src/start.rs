@@ -22,7 +22,7 @@ use crate::{
 /// How often uses of keys are written down.
 const NOTE_USES: Duration = Duration::from_secs(30);
 /// How often what has expired is removed.
-const CLEAN_UP: Duration = Duration::from_secs(3_600);
+const CLEAN_UP: Duration = Duration::from_hours(1);
 
 /// Runs `work` with the address of a database: the one configured, or an embedded cluster that is
 /// started first and stopped last. Must be called from the main thread, outside the runtime.

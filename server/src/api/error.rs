@@ -183,7 +183,7 @@ impl From<release::Refusal> for ApiError {
             Refusal::Denied(denied) => return denied.clone().into(),
             Refusal::Protected { denied, .. } => {
                 let mut error = Self::from(denied.clone());
-                error.0.code = "environment_protected".to_owned();
+                "environment_protected".clone_into(&mut error.0.code);
                 error.0.detail = refusal.to_string();
                 return error;
             }

@@ -17,7 +17,7 @@ pub fn router() -> Router<AppState> {
         .route("/api/docs", get(docs::page))
 }
 
-/// Everything under `/api/v1`, as OpenAPI 3.1.
+/// Everything under `/api/v1`, in the words of `OpenAPI` 3.1.
 pub fn description() -> &'static Value {
     static DESCRIPTION: LazyLock<Value> = LazyLock::new(describe);
     &DESCRIPTION

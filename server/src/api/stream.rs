@@ -209,20 +209,16 @@ impl Follower {
             let Following { missed, mut receiver } = following;
             // What the client has; the snapshot may be ahead of what was announced already.
             let mut last = after;
-            match missed {
-                Some(messages) => {
-                    for message in messages {
-                        if let Message::Change(message) = &*message {
-                            last = message.change.sequence;
-                            if let Some(event) = self.event(message) {
-                                yield Ok(event);
-                            }
-                        }
+            if missed.is_none() {
+                last = project.sequence;
+                yield Ok(self.snapshot(&project));
+            }
+            for message in missed.into_iter().flatten() {
+                if let Message::Change(message) = &*message {
+                    last = message.change.sequence;
+                    if let Some(event) = self.event(message) {
+                        yield Ok(event);
                     }
-                }
-                None => {
-                    last = project.sequence;
-                    yield Ok(self.snapshot(&project));
                 }
             }
             drop(project);

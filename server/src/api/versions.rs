@@ -159,13 +159,11 @@ async fn find(
     wanted: VersionNumber,
 ) -> Result<FullVersion> {
     let number = number_of(state, actor, name, wanted).await?;
-    match store::versions::find(&state.store, actor, name, number).await? {
-        Some(version) => Ok(version),
-        None => {
-            prompts::find(state, actor, name).await?;
-            Err(store::Error::NotFound("version").into())
-        }
+    if let Some(version) = store::versions::find(&state.store, actor, name, number).await? {
+        return Ok(version);
     }
+    prompts::find(state, actor, name).await?;
+    Err(store::Error::NotFound("version").into())
 }
 
 async fn number_of(

@@ -205,7 +205,7 @@ async fn scene(acme: &TestProject<'_>) -> Things {
 
 /// What one caller may and may not, all routes in one list, so that a failure shows all that differs.
 #[track_caller]
-fn compare(who: &str, found: Vec<String>) {
+fn compare(who: &str, found: &[String]) {
     assert!(found.is_empty(), "{who}:\n{}", found.join("\n"));
 }
 
@@ -249,7 +249,7 @@ async fn walk(
             ));
         }
     }
-    compare(who, found);
+    compare(who, &found);
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]

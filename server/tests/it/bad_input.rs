@@ -343,18 +343,19 @@ async fn contents_that_are_too_large_are_refused_and_large_ones_work(pool: PgPoo
     let variables: Vec<Value> = (0..10_000)
         .map(|n| json!({ "name": format!("v{n}"), "type": "string", "max_length": 9 }))
         .collect();
-    save(chat(&[("user", "hello")], json!(variables)))
+    save(chat(&[("user", "hello")], &json!(variables)))
         .await
         .problem(422, "invalid");
-    let uses: String = (0..10_000).map(|n| format!("{{{{v{n}}}}}")).collect();
-    save(chat(&[("user", &uses)], json!(variables)))
+    let uses: Vec<String> = (0..10_000).map(|n| format!("{{{{v{n}}}}}")).collect();
+    let uses = uses.concat();
+    save(chat(&[("user", &uses)], &json!(variables)))
         .await
         .problem(422, "invalid");
-    save(chat(&[("user", &uses)], json!([])))
+    save(chat(&[("user", &uses)], &json!([])))
         .await
         .problem(422, "invalid");
     let many: Vec<(&str, &str)> = vec![("user", "x"); 1_001];
-    save(chat(&many, json!([]))).await.problem(422, "invalid");
+    save(chat(&many, &json!([]))).await.problem(422, "invalid");
     save(text(&"{{".repeat(499_999)))
         .await
         .problem(422, "invalid");

@@ -14,7 +14,7 @@ fn triage(instruction: &str) -> Value {
             ("system", instruction),
             ("user", "<ticket>\n{{ticket}}\n</ticket>"),
         ],
-        json!([{ "name": "ticket", "type": "string", "required": true, "max_length": 200 }]),
+        &json!([{ "name": "ticket", "type": "string", "required": true, "max_length": 200 }]),
     )
 }
 
@@ -143,8 +143,7 @@ async fn anyone_can_recompute_the_hash_from_what_resolve_answers(pool: PgPool) {
     content["model"] =
         json!({ "provider": "openai", "name": "gpt", "temperature": 0.20, "max_tokens": 100 });
     content["tools"] = json!([]);
-    content["response_format"] =
-        json!({ "type": "json_schema", "z": 1e21, "a": 0.000001, "n": 1.0 });
+    content["response_format"] = json!({ "type": "json_schema", "z": 1e21, "a": 1e-6, "n": 1.0 });
     acme.prompt("a")
         .version(content)
         .serves("production", 1)

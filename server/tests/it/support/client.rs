@@ -81,7 +81,8 @@ impl Client {
         let encoded: Vec<String> = fields
             .iter()
             .map(|(name, value)| {
-                let value: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+                let value: Vec<String> = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+                let value = value.concat();
                 format!("{name}={value}")
             })
             .collect();

@@ -189,7 +189,7 @@ pub fn text(words: &str) -> Value {
 }
 
 /// The content of a chat prompt; each message is a role and a template.
-pub fn chat(messages: &[(&str, &str)], variables: Value) -> Value {
+pub fn chat(messages: &[(&str, &str)], variables: &Value) -> Value {
     let messages: Vec<Value> = messages
         .iter()
         .map(|(role, content)| json!({ "role": role, "content": content }))
