@@ -102,7 +102,8 @@ fn backend(error: impl std::fmt::Display) -> session_store::Error {
 }
 
 fn encode(record: &Record) -> session_store::Result<(Value, Option<PersonId>)> {
-    let value = serde_json::to_value(record)
+    // Without the id: it is a 128-bit number, which JSON values do not hold.
+    let value = serde_json::to_value((&record.data, record.expiry_date))
         .map_err(|error| session_store::Error::Encode(error.to_string()))?;
     let person = record
         .data
@@ -150,10 +151,16 @@ impl SessionStore for Sessions {
         let value = store::sessions::load(&self.store, &id.to_string(), self.clock.now())
             .await
             .map_err(backend)?;
-        value
-            .map(serde_json::from_value)
-            .transpose()
-            .map_err(|error| session_store::Error::Decode(error.to_string()))
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        let (data, expiry_date) = serde_json::from_value(value)
+            .map_err(|error| session_store::Error::Decode(error.to_string()))?;
+        Ok(Some(Record {
+            id: *id,
+            data,
+            expiry_date,
+        }))
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
