@@ -73,10 +73,7 @@ impl Cluster {
 
     /// The address for sqlx.
     pub fn url(&self) -> String {
-        format!(
-            "postgres://cueline@{}/cueline",
-            percent_encoded(&self.home.socket)
-        )
+        url_at(&self.home.socket)
     }
 
     /// Runs `serve` with the address on a thread of its own; meanwhile this thread starts Postgres
@@ -150,6 +147,17 @@ impl Drop for Cluster {
             drop(fs::remove_dir(&self.home.socket));
         }
     }
+}
+
+/// The address of the cluster that some other process runs in `data_dir` now, if one does: a
+/// command beside a running server talks to the same Postgres.
+pub fn url_of_running(data_dir: &Path) -> Option<String> {
+    let cluster = data_dir.canonicalize().ok()?.join("postgres");
+    home::socket_of_running(&cluster).map(|socket| url_at(&socket))
+}
+
+fn url_at(socket: &Path) -> String {
+    format!("postgres://cueline@{}/cueline", percent_encoded(socket))
 }
 
 /// Call this first thing in `main`. When this process was started by [`Cluster::start`] it gives

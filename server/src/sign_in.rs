@@ -2,6 +2,7 @@
 //! Argon2id, throttling by account and by address, one-time links.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{Arc, LazyLock},
 };
@@ -23,7 +24,7 @@ use domain::{
     id::PersonId,
     project::{check_password, parse_email},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{
     Store,
@@ -101,9 +102,20 @@ fn backend(error: impl std::fmt::Display) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }
 
+/// A session as it is kept. Its id is the row's: it has 128 bits, more than a number in JSON.
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    data: HashMap<String, Value>,
+    /// Unix seconds.
+    expires_at: i64,
+}
+
 fn encode(record: &Record) -> session_store::Result<(Value, Option<PersonId>)> {
-    // Without the id: it is a 128-bit number, which JSON values do not hold.
-    let value = serde_json::to_value((&record.data, record.expiry_date))
+    let kept = Kept {
+        data: record.data.clone(),
+        expires_at: record.expiry_date.unix_timestamp(),
+    };
+    let value = serde_json::to_value(kept)
         .map_err(|error| session_store::Error::Encode(error.to_string()))?;
     let person = record
         .data
@@ -154,11 +166,14 @@ impl SessionStore for Sessions {
         let Some(value) = value else {
             return Ok(None);
         };
-        let (data, expiry_date) = serde_json::from_value(value)
-            .map_err(|error| session_store::Error::Decode(error.to_string()))?;
+        let decode = |error: String| session_store::Error::Decode(error);
+        let kept: Kept =
+            serde_json::from_value(value).map_err(|error| decode(error.to_string()))?;
+        let expiry_date = OffsetDateTime::from_unix_timestamp(kept.expires_at)
+            .map_err(|error| decode(error.to_string()))?;
         Ok(Some(Record {
             id: *id,
-            data,
+            data: kept.data,
             expiry_date,
         }))
     }

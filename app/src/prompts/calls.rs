@@ -150,30 +150,29 @@ pub async fn set_status(
     Ok(())
 }
 
-/// Puts a version into an environment and leads to where one sees it arrive. `seen` is the
-/// deployment that served there when one decided, empty if none did.
+/// Puts a version into an environment and leads to where one sees it arrive. `place` is the
+/// environment, `@`, and the deployment that served there when one decided, if any did.
 #[server]
 pub async fn promote(
     project: String,
     name: String,
     number: i32,
-    environment: String,
-    seen: String,
+    place: String,
     reason: String,
 ) -> Result<(), UiError> {
     use store::releases::{Release, Seen};
 
     let cx = context::member(&project).await?;
     let name = gather::known(&name)?;
-    let seen = match seen.as_str() {
+    let unreadable = || UiError::Refused("the form cannot be read: no such place".to_owned());
+    let (environment, seen) = place.split_once('@').ok_or_else(unreadable)?;
+    let seen = match seen {
         "" => None,
-        id => Some(id.parse().map_err(|_| {
-            UiError::Refused("the form cannot be read: no such deployment".to_owned())
-        })?),
+        id => Some(id.parse().map_err(|_| unreadable())?),
     };
     let release = Release {
         prompt: &name,
-        environment: &environment,
+        environment,
         reason: reason.trim(),
         seen: Seen::Deployment(seen),
     };

@@ -55,7 +55,6 @@ pub async fn list(cx: &Cx, query: &ListQuery) -> Result<ListView, UiError> {
             })
             .collect(),
         tags,
-        role: cx.project.role,
         public_url: cx.public_url.to_string(),
         now: cx.now,
     })
@@ -66,7 +65,6 @@ pub async fn place(cx: &Cx, name: &str) -> Result<Place, UiError> {
     Ok(Place {
         project: cx.project.slug.clone(),
         name: name.to_owned(),
-        role: cx.project.role,
         public_url: cx.public_url.to_string(),
     })
 }

@@ -1,26 +1,24 @@
 //! Prompts: what do we have, what is live?
 
 mod calls;
+mod compare;
 mod comparison;
 mod edit;
+mod evidence;
 #[cfg(feature = "ssr")]
 mod gather;
 mod links;
+mod list;
+mod new;
+mod parts;
+mod promote;
 pub mod prompt;
+mod settings;
 mod shapes;
 mod tree;
+mod version;
+mod versions;
 mod words;
 
-use leptos::prelude::*;
-
-/// To be written.
-#[component]
-pub fn PromptsPage() -> impl IntoView {
-    view! { <h1>"PromptsPage"</h1> }
-}
-
-/// To be written.
-#[component]
-pub fn NewPromptPage() -> impl IntoView {
-    view! { <h1>"NewPromptPage"</h1> }
-}
+pub use list::PromptsPage;
+pub use new::NewPromptPage;

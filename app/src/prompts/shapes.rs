@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    actor::{Role, Who},
+    actor::Who,
     content::Content,
     prompt::{Environment, FullVersion, Prompt, Serving, Version},
 };
@@ -24,8 +24,6 @@ pub struct ListView {
     pub folders: Vec<Folder>,
     /// All tags, the most used first.
     pub tags: Vec<String>,
-    /// What the reader may do.
-    pub role: Role,
     /// The address of this server.
     pub public_url: String,
     /// When this was read.
@@ -39,17 +37,8 @@ pub struct Place {
     pub project: String,
     /// The prompt's name.
     pub name: String,
-    /// What the reader may do.
-    pub role: Role,
     /// The address of this server.
     pub public_url: String,
-}
-
-impl Place {
-    /// Whether the reader writes drafts, promotes and rolls back.
-    pub fn may_write(&self) -> bool {
-        self.role >= Role::Editor
-    }
 }
 
 /// The header.

@@ -1,7 +1,6 @@
 //! How numbers, limits and templates read on the prompts' pages.
 
 use domain::{
-    content::Content,
     template::{Include, Segment, Template},
     variable::{Trust, Variable, VariableType},
 };
@@ -75,15 +74,6 @@ pub const fn trust(trust: Trust) -> &'static str {
         Trust::Trusted => "trusted",
         Trust::Untrusted => "untrusted",
     }
-}
-
-/// The trust of a variable by its name; unknown names have none.
-pub fn trust_of(content: &Content, name: &str) -> Option<&'static str> {
-    content
-        .declared()
-        .iter()
-        .find(|variable| variable.name == name)
-        .map(|variable| trust(variable.trust()))
 }
 
 /// What a type's values look like, for whoever fills in an example.

@@ -335,8 +335,22 @@ pub async fn describe(
     tags: &[String],
     now: DateTime<Utc>,
 ) -> Result<()> {
+    amend(store, by, name, Some(description), Some(tags), now)
+        .await
+        .map(drop)
+}
+
+/// Changes what is given of a prompt's description; the rest stays. Answers the prompt as it is then.
+pub async fn amend(
+    store: &Store,
+    by: &Actor,
+    name: &PromptName,
+    description: Option<&str>,
+    tags: Option<&[String]>,
+    now: DateTime<Utc>,
+) -> Result<Prompt> {
     by.may(Permission::WriteDrafts)?;
-    check(description, tags)?;
+    check(description.unwrap_or_default(), tags.unwrap_or_default())?;
     let mut command = Command::begin(store, "describe_prompt", by, now).await?;
     let id = lock(command.db(), by, name).await?;
     let before = sqlx::query!(
@@ -345,6 +359,8 @@ pub async fn describe(
     )
     .fetch_one(command.db())
     .await?;
+    let description = description.unwrap_or(&before.description);
+    let tags = tags.unwrap_or(&before.tags);
     sqlx::query!(
         "update prompt set description = $2, tags = $3 where prompt_id = $1",
         id.0,
@@ -362,7 +378,11 @@ pub async fn describe(
         }),
     );
     command.tell("prompt", json!({ "prompt": name }));
-    command.commit().await
+    command.commit().await?;
+    load(store, &[id.0])
+        .await?
+        .pop()
+        .ok_or(Error::NotFound("prompt"))
 }
 
 /// Locks a prompt: whoever saves a version or releases one waits here, so that two of them

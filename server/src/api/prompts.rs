@@ -7,7 +7,7 @@ use axum::{
     response::IntoResponse,
 };
 use domain::{
-    actor::{Actor, Permission},
+    actor::Actor,
     field::{FieldError, Fields},
     page::Listing,
     prompt::{Prompt, PromptName},
@@ -170,22 +170,15 @@ pub async fn describe(
     FromPath(name): FromPath<PromptName>,
     Body(new): Body<Described>,
 ) -> Result<Json<Prompt>> {
-    actor.may(Permission::WriteDrafts)?;
-    let before = find(&state, &actor, &name).await?;
-    let after = Prompt {
-        description: new.description.unwrap_or(before.description),
-        tags: new.tags.unwrap_or(before.tags),
-        ..before
-    };
     let now = state.clock.now();
-    store::prompts::describe(
+    let prompt = store::prompts::amend(
         &state.store,
         &actor,
         &name,
-        &after.description,
-        &after.tags,
+        new.description.as_deref(),
+        new.tags.as_deref(),
         now,
     )
     .await?;
-    Ok(Json(after))
+    Ok(Json(prompt))
 }

@@ -5,24 +5,26 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Body,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use domain::{
     actor::Permission,
-    content::Content,
-    field::Fields,
+    content::{Content, ContentHash},
+    field::{FieldError, Fields},
+    id::DeploymentId,
     prompt::{PRODUCTION, PromptName},
     template::Compiled,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     auth::KeyCaller,
-    body::JsonBody,
+    body::{Body, Submitted, number},
     error::{ApiError, Result},
     params::{FromPath, Query},
 };
@@ -34,11 +36,44 @@ use crate::{
 /// Set when what is answered may be old, because the database is away.
 const STALE: HeaderName = HeaderName::from_static("x-cueline-stale");
 
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
 /// Where to resolve, and for whom.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ResolveQuery {
     /// The environment; production when left out.
     environment: Option<String>,
+    /// The user or conversation, for experiments.
+    #[serde(rename = "unit")]
+    _unit: Option<String>,
+}
+
+/// What serves an environment: where it comes from, and exactly the members that were hashed.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "the answer is written once, when a deployment is loaded; this describes it"
+)]
+pub struct Resolved {
+    /// The prompt.
+    name: PromptName,
+    /// The environment; null for a version rendered by its number.
+    environment: Option<String>,
+    /// The version's number.
+    version: i32,
+    /// SHA-256 over the RFC 8785 JSON of the content's members as they are here.
+    content_hash: ContentHash,
+    /// The content's members.
+    #[serde(flatten)]
+    content: Content,
+    /// The deployment that put it there.
+    deployment_id: Option<DeploymentId>,
+    /// Since when it serves.
+    deployed_at: Option<DateTime<Utc>>,
+    /// The experiment that chose it, if one is running.
+    #[schema(value_type = Option<Object>)]
+    experiment: Option<Value>,
 }
 
 /// What serves an environment, from memory.
@@ -48,11 +83,10 @@ pub struct ResolveQuery {
     tag = "data plane",
     params(
         ("name" = String, Path, description = "the prompt; `/` as %2F"),
-        ("environment" = Option<String>, Query, description = "production when left out"),
-        ("unit" = Option<String>, Query, description = "the user or conversation, for experiments"),
+        ResolveQuery,
     ),
     responses(
-        (status = 200, description = "what serves, with `ETag`; `X-Cueline-Stale: true` while the database is away"),
+        (status = 200, description = "what serves, with `ETag`; `X-Cueline-Stale: true` while the database is away", body = Resolved),
         (status = 304, description = "the client has it already"),
         (status = 404, description = "`prompt_not_found`, `environment_not_found` or `not_deployed`"),
     ),
@@ -73,7 +107,7 @@ pub async fn resolve(
     let mut response = if is_known(&headers, &served.etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let mut response = Response::new(Body::from(served.body.clone()));
+        let mut response = Response::new(served.body.clone().into());
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
@@ -83,6 +117,7 @@ pub async fn resolve(
     let headers = response.headers_mut();
     headers.insert(header::ETAG, served.etag.clone());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     if state.serving.is_stale() {
         headers.insert(STALE, HeaderValue::from_static("true"));
     }
@@ -101,20 +136,29 @@ fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
 }
 
 /// What to render, with which values.
-struct RenderRequest {
-    version: Option<i64>,
+#[derive(ToSchema)]
+pub struct RenderRequest {
+    /// The version, whether it serves or not; instead of an environment.
+    version: Option<i32>,
+    /// The environment; production when left out.
+    #[schema(required = false)]
     environment: String,
+    /// Values by variable.
+    #[schema(required = false, value_type = Object)]
     variables: Map<String, Value>,
+    /// Whole messages by placeholder.
+    #[schema(required = false, value_type = Object)]
     placeholders: Map<String, Value>,
+    /// The user or conversation, for experiments.
+    #[expect(dead_code, reason = "rendering itself does not need it")]
+    unit: Option<String>,
 }
 
-impl RenderRequest {
-    fn parse(body: Value) -> Result<Self> {
-        let mut fields = Fields::new("", body);
-        let version = fields.integer("version");
+impl Submitted for RenderRequest {
+    fn parse(mut fields: Fields) -> Result<Self, Vec<FieldError>> {
+        let version = number(&mut fields, "version");
         let environment = fields.text("environment");
-        // Reported by clients that take part in experiments; rendering itself does not need it.
-        fields.text("unit");
+        let unit = fields.text("unit");
         if version.is_some() && environment.is_some() {
             fields.refuse("version", "give either an environment or a version");
         }
@@ -127,14 +171,13 @@ impl RenderRequest {
             }
         };
         let (variables, placeholders) = (object("variables"), object("placeholders"));
-        fields
-            .finish(|| Self {
-                version,
-                environment: environment.unwrap_or_else(|| PRODUCTION.to_owned()),
-                variables,
-                placeholders,
-            })
-            .map_err(|errors| ApiError::invalid(&errors))
+        fields.finish(|| Self {
+            version,
+            environment: environment.unwrap_or_else(|| PRODUCTION.to_owned()),
+            variables,
+            placeholders,
+            unit,
+        })
     }
 }
 
@@ -144,9 +187,9 @@ impl RenderRequest {
     path = "/prompts/{name}/render",
     tag = "data plane",
     params(("name" = String, Path, description = "the prompt; `/` as %2F")),
-    request_body(content = Value, description = "`{\"environment\" | \"version\", \"unit\", \"variables\": {}, \"placeholders\": {}}`"),
+    request_body = RenderRequest,
     responses(
-        (status = 200, description = "resolve's answer with rendered `messages`"),
+        (status = 200, description = "resolve's answer with rendered `messages`", body = Resolved),
         (status = 422, description = "every offending variable as `{variable, rule, message}`"),
     ),
 )]
@@ -154,9 +197,8 @@ pub async fn render(
     State(state): State<AppState>,
     KeyCaller(actor): KeyCaller,
     FromPath(name): FromPath<PromptName>,
-    JsonBody(body): JsonBody,
+    Body(request): Body<RenderRequest>,
 ) -> Result<Response> {
-    let request = RenderRequest::parse(body)?;
     let (mut answer, compiled) = match request.version {
         None => {
             actor.may_in(Permission::Read, &request.environment)?;
@@ -175,10 +217,11 @@ pub async fn render(
         .map_err(|errors| ApiError::render(&errors))?;
     answer.insert("messages".to_owned(), Value::Array(messages));
     let mut response = Json(answer).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     if state.serving.is_stale() {
-        response
-            .headers_mut()
-            .insert(STALE, HeaderValue::from_static("true"));
+        headers.insert(STALE, HeaderValue::from_static("true"));
     }
     Ok(response)
 }
@@ -201,10 +244,9 @@ async fn version_answer(
     state: &AppState,
     actor: &domain::actor::Actor,
     name: &PromptName,
-    number: i64,
+    number: i32,
 ) -> Result<(Map<String, Value>, Arc<Compiled>)> {
     let not_found = || store::Error::NotFound("version");
-    let number = i32::try_from(number).map_err(|_| not_found())?;
     let (content_hash, text) = store::serving::version(&state.store, actor.project, name, number)
         .await?
         .ok_or_else(not_found)?;

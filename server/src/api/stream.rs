@@ -13,8 +13,8 @@ use axum::{
 };
 use domain::{
     actor::{Permission, Who},
-    field::Fields,
-    id::{EnvironmentId, KeyId, ProjectId},
+    field::{FieldError, Fields},
+    id::{DeploymentId, EnvironmentId, KeyId, ProjectId},
     prompt::PRODUCTION,
 };
 use futures::Stream;
@@ -22,11 +22,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use store::consumers::{Applied, Sighting};
 use tokio::sync::broadcast::error::RecvError;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{
     auth::KeyCaller,
-    body::JsonBody,
+    body::{Body, Submitted, built, checked, id},
     error::{ApiError, Result},
     params::Query,
 };
@@ -45,10 +46,14 @@ const COME_BACK: Duration = Duration::from_millis(500);
 const MAX_CONSUMER: usize = 200;
 
 /// What to follow.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct StreamQuery {
+    /// The environment; production when left out.
     environment: Option<String>,
+    /// The client's own name, for the propagation panel.
     consumer: Option<String>,
+    /// `content` puts whole prompts into the messages.
     include: Option<String>,
 }
 
@@ -82,11 +87,10 @@ fn check_consumer(name: &str) -> Result<(), &'static str> {
     path = "/stream",
     tag = "data plane",
     params(
-        ("environment" = Option<String>, Query, description = "production when left out"),
-        ("consumer" = Option<String>, Query, description = "the client's own name, for the propagation panel"),
-        ("include" = Option<String>, Query, description = "`content` puts whole prompts into the messages"),
+        StreamQuery,
+        ("last-event-id" = Option<String>, Header, description = "the last event heard: what came after it is sent again"),
     ),
-    responses((status = 200, description = "server-sent events: `snapshot`, `deployment`, `experiment`, a comment at least every 15 s", content_type = "text/event-stream")),
+    responses((status = 200, description = "server-sent events: `snapshot`, `deployment`, `experiment`, a comment at least every 15 s", body = String, content_type = "text/event-stream")),
 )]
 pub async fn stream(
     State(state): State<AppState>,
@@ -333,45 +337,53 @@ impl Follower {
     }
 }
 
+/// A client's word that it applied a deployment.
+#[derive(ToSchema)]
+pub struct Ack {
+    /// The name it gave itself when it opened the stream.
+    consumer: String,
+    /// The deployment.
+    deployment_id: DeploymentId,
+}
+
+impl Submitted for Ack {
+    fn parse(mut fields: Fields) -> Result<Self, Vec<FieldError>> {
+        fields.require("consumer");
+        let consumer = fields.text("consumer");
+        let consumer = consumer.and_then(|name| {
+            let legal = check_consumer(&name).map(|()| name);
+            checked(&mut fields, "consumer", legal)
+        });
+        fields.require("deployment_id");
+        let deployment_id = id(&mut fields, "deployment_id");
+        built(fields, || {
+            Some(Self {
+                consumer: consumer?,
+                deployment_id: deployment_id?,
+            })
+        })
+    }
+}
+
 /// A client says that it applied a deployment.
 #[utoipa::path(
     post,
     path = "/stream/ack",
     tag = "data plane",
-    request_body(content = Value, description = "`{\"consumer\", \"deployment_id\"}`"),
+    request_body = Ack,
     responses((status = 202, description = "noted"), (status = 422, description = "every offending field")),
 )]
 pub async fn ack(
     State(state): State<AppState>,
     KeyCaller(actor): KeyCaller,
-    JsonBody(body): JsonBody,
+    Body(ack): Body<Ack>,
 ) -> Result<StatusCode> {
     actor.may(Permission::Read)?;
-    let mut fields = Fields::new("", body);
-    let consumer = fields.required_text("consumer");
-    if !consumer.is_empty()
-        && let Err(message) = check_consumer(&consumer)
-    {
-        fields.refuse("consumer", message);
-    }
-    let deployment = fields.required_text("deployment_id");
-    let parsed = deployment.parse();
-    if parsed.is_err() && !deployment.is_empty() {
-        fields.refuse("deployment_id", "must be a deployment's id");
-    }
-    let at = state.clock.now();
-    let applied = fields
-        .finish(|| {
-            parsed.ok().map(|deployment| Applied {
-                project: actor.project,
-                deployment,
-                consumer,
-                at,
-            })
-        })
-        .map_err(|errors| ApiError::invalid(&errors))?;
-    if let Some(applied) = applied {
-        state.queues.applied(applied)?;
-    }
+    state.queues.applied(Applied {
+        project: actor.project,
+        deployment: ack.deployment_id,
+        consumer: ack.consumer,
+        at: state.clock.now(),
+    })?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long the first admin's link works, in hours.
-const LINK_HOURS: i64 = 24;
+pub const LINK_HOURS: i64 = 24;
 
 /// Runs until told to stop.
 pub fn run(options: Options) -> anyhow::Result<()> {

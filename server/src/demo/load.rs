@@ -30,27 +30,34 @@ use super::{
 
 /// How long ago Acme began, in days: before the first step of any script.
 const BEGAN_DAYS: i64 = 91;
-/// Keys that scripts act with, or that people find in the settings. Nobody holds the secrets.
-const KEYS: [(&str, &[Scope], Option<&[&str]>); 3] = [
-    (
-        "ci pipeline",
-        &[
+/// A key that scripts act with, or that people find in the settings. Nobody holds its secret.
+struct Key {
+    name: &'static str,
+    scopes: &'static [Scope],
+    /// Empty: all.
+    environments: &'static [&'static str],
+}
+
+const KEYS: [Key; 3] = [
+    Key {
+        name: "ci pipeline",
+        scopes: &[
             Scope::PromptsRead,
             Scope::DraftsWrite,
             Scope::PromotionsRequest,
         ],
-        Some(&["staging", "development"]),
-    ),
-    (
-        "support-api production",
-        &[Scope::PromptsRead, Scope::EventsWrite],
-        Some(&["production"]),
-    ),
-    (
-        "nightly evals",
-        &[Scope::PromptsRead, Scope::EvalsRun],
-        None,
-    ),
+        environments: &["staging", "development"],
+    },
+    Key {
+        name: "support-api production",
+        scopes: &[Scope::PromptsRead, Scope::EventsWrite],
+        environments: &["production"],
+    },
+    Key {
+        name: "nightly evals",
+        scopes: &[Scope::PromptsRead, Scope::EvalsRun],
+        environments: &[],
+    },
 ];
 
 /// Makes the project and its history unless they are there; answers the operator's place in it.
@@ -108,14 +115,15 @@ async fn found(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
         }
     }
     let known = keys::list(store, &operator).await?;
-    for (index, (name, scopes, environments)) in (10..).zip(KEYS) {
-        if known.iter().any(|key| key.name == name) {
+    for (index, key) in (10..).zip(KEYS) {
+        if known.iter().any(|known| known.name == key.name) {
             continue;
         }
+        let environments: Vec<String> = key.environments.iter().map(ToString::to_string).collect();
         let new = NewKey {
-            name: name.to_owned(),
-            scopes: scopes.to_vec(),
-            environments: environments.map(|names| names.iter().map(ToString::to_string).collect()),
+            name: key.name.to_owned(),
+            scopes: key.scopes.to_vec(),
+            environments: (!environments.is_empty()).then_some(environments),
         };
         let at = began + TimeDelta::minutes(index);
         keys::create(store, &operator, new, &Secret::new_key()?, at).await?;
@@ -239,13 +247,6 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    fn clients(&self, environment: &str) -> impl Iterator<Item = &'static Client> {
-        let environment = environment.to_owned();
-        CLIENTS
-            .iter()
-            .filter(move |client| client.environment == environment)
-    }
-
     fn sighting(&self, client: &Client, at: DateTime<Utc>, open: bool) -> anyhow::Result<Sighting> {
         let environment = self.environments.get(client.environment);
         Ok(Sighting {
@@ -261,8 +262,7 @@ impl<'a> Player<'a> {
 
     /// The environment's clients are there when something is released.
     async fn connect(&self, environment: &str, at: DateTime<Utc>) -> anyhow::Result<()> {
-        let seen = self
-            .clients(environment)
+        let seen = clients(environment)
             .map(|client| self.sighting(client, at, true))
             .collect::<anyhow::Result<Vec<_>>>()?;
         Ok(consumers::sighted(self.store, &seen).await?)
@@ -277,7 +277,7 @@ impl<'a> Player<'a> {
         at: DateTime<Utc>,
     ) -> anyhow::Result<()> {
         let words: Vec<Applied> = (0..)
-            .zip(self.clients(environment))
+            .zip(clients(environment))
             .map(|(place, client)| Applied {
                 project: self.operator.project,
                 deployment,
@@ -296,6 +296,12 @@ impl<'a> Player<'a> {
             .collect::<anyhow::Result<Vec<_>>>()?;
         Ok(consumers::sighted(self.store, &gone).await?)
     }
+}
+
+fn clients(environment: &str) -> impl Iterator<Item = &'static Client> {
+    CLIENTS
+        .iter()
+        .filter(move |client| client.environment == environment)
 }
 
 /// A time between the client's least and most, another one for every deployment, always the same.

@@ -148,13 +148,8 @@ impl Home {
         Ok(())
     }
 
-    /// The server that runs in this cluster now. Its pid file alone proves nothing: after a crash
-    /// the number may belong to anybody. But a postmaster works in its data directory.
     fn postmaster(&self) -> Option<i32> {
-        let file = fs::read_to_string(self.cluster.join("postmaster.pid")).ok()?;
-        let pid: i32 = file.lines().next()?.trim().parse().ok()?;
-        let folder = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
-        (folder == self.cluster).then_some(pid)
+        postmaster(&self.cluster)
     }
 
     pub fn launch(&self, launcher: &Path, postgres: &Path) -> anyhow::Result<Child> {
@@ -306,4 +301,24 @@ fn short_folder(account: Option<(Uid, Gid)>) -> anyhow::Result<PathBuf> {
         chown(&folder, Some(uid.as_raw()), Some(gid.as_raw()))?;
     }
     Ok(folder)
+}
+
+/// The server that runs in this cluster now. Its pid file alone proves nothing: after a crash
+/// the number may belong to anybody. But a postmaster works in its data directory.
+fn postmaster(cluster: &Path) -> Option<i32> {
+    let file = fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
+    let pid: i32 = file.lines().next()?.trim().parse().ok()?;
+    let folder = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+    (folder == cluster).then_some(pid)
+}
+
+/// The folder of the socket on which the server of this cluster answers, if one does. Postgres
+/// writes it on the fifth line of its pid file, and its state on the eighth.
+pub fn socket_of_running(cluster: &Path) -> Option<PathBuf> {
+    postmaster(cluster)?;
+    let file = fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
+    let mut lines = file.lines().skip(4);
+    let socket = lines.next().filter(|folder| !folder.is_empty())?;
+    let is_ready = lines.nth(2)?.trim() == "ready";
+    is_ready.then(|| PathBuf::from(socket))
 }

@@ -6,6 +6,15 @@
     reason = "a helper that cannot go on fails the test that called it"
 )]
 
+mod audit;
+mod authorisation;
+mod bad_input;
+mod browsers;
+mod database_away;
+mod idempotency;
 mod life;
+mod lists;
 mod postgres;
+mod races;
+mod streams;
 mod support;

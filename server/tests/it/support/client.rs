@@ -11,6 +11,8 @@ use axum::{
 use serde_json::Value;
 use tower::ServiceExt;
 
+use super::TestApp;
+
 /// Somebody who sends requests.
 #[derive(Clone)]
 pub struct Client {
@@ -38,6 +40,22 @@ impl Client {
             HeaderValue::try_from(value).unwrap(),
         );
         self
+    }
+
+    /// The same caller at another server.
+    pub fn at(&self, app: &TestApp) -> Self {
+        Self {
+            router: app.router(),
+            headers: self.headers.clone(),
+        }
+    }
+
+    /// What it sends as `Authorization`.
+    pub fn credential(&self) -> String {
+        self.headers[header::AUTHORIZATION]
+            .to_str()
+            .unwrap()
+            .to_owned()
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -114,6 +132,16 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// An answer whose body nobody waits for.
+    pub fn without_body(described: &str, status: StatusCode) -> Self {
+        Self {
+            described: described.to_owned(),
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }

@@ -9,6 +9,6 @@ mod stream;
 
 pub use app::{TestApp, eventually};
 pub use client::{Answer, Client};
-pub use project::{PASSWORD, TestProject, chat, text};
+pub use project::{PASSWORD, TestProject, chat, sign_in, text};
 pub use proxy::Proxy;
 pub use stream::{Events, Heard};

@@ -69,7 +69,6 @@ impl Events {
     }
 
     /// The next event, which must be of this kind: its id and what it says.
-    #[track_caller]
     pub async fn expect(&mut self, kind: &str) -> (String, Value) {
         match self.next().await {
             Heard::Event { event, id, data } if event == kind => (id.unwrap_or_default(), data),

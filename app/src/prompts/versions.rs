@@ -1,0 +1,191 @@
+//! The Versions tab: the timeline at the left, the chosen version in the middle, what is known
+//! about it at the right.
+
+use domain::{actor::Permission, lifecycle::Status as Life, prompt::Version};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::{
+    calls::{SetStatus, load_versions},
+    evidence::Evidence,
+    links,
+    shapes::{Place, VersionsView},
+    version::Chosen,
+};
+use crate::{
+    frame::use_membership,
+    live::use_feed,
+    ui::{Empty, Glyph, Icon, Loaded, RelativeTime, Status},
+};
+
+/// The tab.
+#[component]
+pub fn VersionsTab(place: Place) -> impl IntoView {
+    let query = use_query_map();
+    let wanted = Memo::new(move |_| {
+        query.with(|query| {
+            let number: Option<i32> = query.get("version").and_then(|text| text.parse().ok());
+            (number, query.get("cursor").unwrap_or_default())
+        })
+    });
+    let status = ServerAction::<SetStatus>::new();
+    let heard = use_feed().heard(&["version", "deployment", "prompt", "environment"]);
+    let key = (place.project.clone(), place.name.clone());
+    let versions = Resource::new(
+        move || {
+            (
+                key.clone(),
+                wanted.get(),
+                heard.get(),
+                status.version().get(),
+            )
+        },
+        |((project, name), (number, cursor), _, _)| load_versions(project, name, number, cursor),
+    );
+    view! {
+        <Loaded from=versions skeleton=|| view! { <Skeleton/> } let:shown>
+            <Shown place=place.clone() cursor=wanted.get_untracked().1 shown status/>
+        </Loaded>
+    }
+}
+
+#[component]
+fn Shown(
+    place: Place,
+    cursor: String,
+    shown: VersionsView,
+    status: ServerAction<SetStatus>,
+) -> impl IntoView {
+    let Some(chosen) = shown.chosen.clone() else {
+        return view! { <NoVersions place/> }.into_any();
+    };
+    view! {
+        <div class="versions">
+            <Timeline place=place.clone() cursor shown=shown.clone()/>
+            <Chosen place=place.clone() chosen=chosen.clone() shown=shown.clone() status/>
+            <Evidence place chosen shown/>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Timeline(place: Place, cursor: String, shown: VersionsView) -> impl IntoView {
+    let Place { project, name, .. } = place;
+    let chosen = shown.chosen.as_ref().map(|chosen| chosen.version.number);
+    let items = shown
+        .versions
+        .iter()
+        .map(|version| entry(&project, &name, &cursor, version, &shown))
+        .collect_view();
+    let newest = (!cursor.is_empty()).then(|| {
+        let href = links::older_versions(&project, &name, chosen, "");
+        view! { <a class="btn" data-size="small" data-kind="quiet" href=href>"Newest versions"</a> }
+    });
+    let older = shown.next_cursor.as_ref().map(|next| {
+        let href = links::older_versions(&project, &name, chosen, next);
+        view! {
+            <a class="btn" data-size="small" data-kind="quiet" href=href>
+                "Older versions"<Icon glyph=Glyph::ChevronDown/>
+            </a>
+        }
+    });
+    let has_pager = newest.is_some() || older.is_some();
+    view! {
+        <section class="version-list" aria-label="Versions">
+            <ol class="timeline" reversed="">{items}</ol>
+            {has_pager.then(|| view! { <nav class="pager" aria-label="Pages of versions">{newest}{older}</nav> })}
+        </section>
+    }
+}
+
+fn entry(
+    project: &str,
+    name: &str,
+    cursor: &str,
+    version: &Version,
+    shown: &VersionsView,
+) -> impl IntoView + use<> {
+    let number = version.number;
+    let is_chosen = shown
+        .chosen
+        .as_ref()
+        .is_some_and(|chosen| chosen.version.number == number);
+    let places = shown
+        .serving
+        .iter()
+        .filter(|serving| serving.version == number)
+        .map(|serving| {
+            view! { <span class="env"><span class="env-name">{serving.environment.clone()}</span></span> }
+        })
+        .collect::<Vec<_>>();
+    let places = (!places.is_empty()).then(|| view! { <span class="envs">{places}</span> });
+    let what = match version.change_description.as_str() {
+        "" => view! { <span class="what muted">"without a description"</span> }.into_any(),
+        text => view! { <span class="what">{text.to_owned()}</span> }.into_any(),
+    };
+    view! {
+        <li data-state=version.status.word()>
+            <a
+                class="timeline-link" href=links::older_versions(project, name, Some(number), cursor)
+                aria-current=is_chosen.then_some("true")
+            >
+                <span class="top">
+                    <span class="ver">{format!("v{number}")}</span>
+                    <span class="hash">{version.content_hash.short().to_owned()}</span>
+                    <Status word=version.status.word()/>
+                </span>
+                {what}
+                <span class="by">
+                    <span>{version.author.name().to_owned()}</span>
+                    <RelativeTime at=version.created_at now=shown.now/>
+                </span>
+                {places}
+            </a>
+        </li>
+    }
+}
+
+#[component]
+fn NoVersions(place: Place) -> impl IntoView {
+    let may_write = use_membership().may(Permission::WriteDrafts);
+    let edit = links::tab(&place.project, &place.name, "edit");
+    view! {
+        <Empty glyph=Glyph::Layers title="No version yet" is_small=true>
+            <p>"A version holds messages, variables and the model. Once saved it never changes; the next change is the next version."</p>
+            {may_write.then(|| view! {
+                <a class="btn" data-kind="primary" href=edit><Icon glyph=Glyph::Edit/>"Write version 1"</a>
+            })}
+        </Empty>
+    }
+}
+
+#[component]
+fn Skeleton() -> impl IntoView {
+    let lines = |n_lines: u8| {
+        (0..n_lines)
+            .map(|line| {
+                let width = ["medium", "long", "short"][usize::from(line % 3)];
+                view! { <p><span class="skeleton" data-width=width></span></p> }
+            })
+            .collect_view()
+    };
+    view! {
+        <div class="versions" aria-busy="true">
+            <section class="version-list stack">{lines(9)}</section>
+            <article class="stack">{lines(6)}</article>
+            <aside class="evidence">{lines(4)}</aside>
+        </div>
+    }
+}
+
+/// What can be done by hand with a version, and what it is called.
+pub fn moves(status: Life) -> Vec<(Life, &'static str, Glyph)> {
+    [
+        (Life::Testing, "Start testing", Glyph::Runs),
+        (Life::Deprecated, "Retire", Glyph::Trash),
+    ]
+    .into_iter()
+    .filter(|(to, _, _)| status.set_by_hand(*to).is_ok())
+    .collect()
+}
