@@ -1,7 +1,7 @@
 //! The command palette: prompts, actions and pages by typing. Without script it is a search form
 //! that opens the list of prompts.
 
-use domain::{actor::Permission, prompt::Prompt};
+use domain::actor::Permission;
 use leptos::{ev, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use crate::{
 
 const ID: &str = "palette";
 /// Prompts shown at most: who sees more than this types on.
+#[cfg(feature = "ssr")]
 const MAX_PROMPTS: u16 = 8;
 
 /// A prompt, as the palette shows it.
@@ -27,8 +28,9 @@ pub struct Found {
     previous: Option<i32>,
 }
 
+#[cfg(feature = "ssr")]
 impl Found {
-    fn of(prompt: Prompt) -> Self {
+    fn of(prompt: domain::prompt::Prompt) -> Self {
         let previous = prompt
             .serving
             .iter()

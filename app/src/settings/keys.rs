@@ -110,7 +110,8 @@ fn NewKeyForm(environments: Vec<Environment>, create: ServerAction<CreateKey>) -
         })
         .collect_view();
     view! {
-        <ActionForm action=create node_ref=form attr:class="panel">
+        <p class="lede" data-scripting="none">"A key is shown once, in this page, and that takes script. The terminal makes keys too: "<code>"cueline key create"</code></p>
+        <ActionForm action=create node_ref=form attr:class="panel" attr:data-scripting="needed">
             <input type="hidden" name="project" value=project/>
             <div class="panel-head"><h2>"Create a key"</h2></div>
             <div class="panel-body form">

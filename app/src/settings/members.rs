@@ -110,7 +110,8 @@ fn Invite(actions: Actions) -> impl IntoView {
         .collect_view();
     view! {
         {added}
-        <ActionForm action=add node_ref=form attr:class="panel">
+        <p class="lede" data-scripting="none">"A link for a new member is shown once, in this page, and that takes script. The terminal adds members too: "<code>"cueline user add"</code></p>
+        <ActionForm action=add node_ref=form attr:class="panel" attr:data-scripting="needed">
             <input type="hidden" name="project" value=project/>
             <div class="panel-head"><h2>"Add somebody"</h2></div>
             <div class="panel-body form">
@@ -261,7 +262,7 @@ fn RoleForm(id: domain::id::PersonId, name: String, role: Role, actions: Actions
 fn RenewForm(id: domain::id::PersonId, name: String, actions: Actions) -> impl IntoView {
     let project = use_project();
     view! {
-        <ActionForm action=actions.renew>
+        <ActionForm action=actions.renew attr:data-scripting="needed">
             <input type="hidden" name="project" value=project/>
             <input type="hidden" name="person" value=id.to_string()/>
             <button class="btn" data-size="small" data-kind="quiet">"New link"<span class="sr-only">" for "{name}</span></button>

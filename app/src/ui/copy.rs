@@ -17,7 +17,7 @@ pub fn Copyable(
     view! {
         <div class="copy">
             <code>{text}</code>
-            <button type="button" class="btn" data-size="small" data-kind="quiet" on:click=move |_| click.run(())>
+            <button type="button" data-scripting="needed" class="btn" data-size="small" data-kind="quiet" on:click=move |_| click.run(())>
                 <Icon glyph=Glyph::Copy/>
                 {move || if is_copied.get() { "Copied" } else { "Copy" }}
             </button>
@@ -52,7 +52,7 @@ pub fn Hash(
         <span class="nowrap">
             <code class="hash" title=whole>{short}</code>
             <button
-                type="button" class="btn" data-size="small" data-kind="quiet" data-shape="icon"
+                type="button" data-scripting="needed" class="btn" data-size="small" data-kind="quiet" data-shape="icon"
                 aria-label=words on:click=move |_| click.run(())
             >
                 <Icon glyph=Glyph::Copy/>
