@@ -17,7 +17,7 @@ test('a prompt is created, edited, compared, promoted and rolled back', async ({
     await page.getByRole('textbox', { name: /Message 1|Content|Text/i }).first().fill(words);
     const declare = page.getByRole('button', { name: /Declare/ });
     if (number === 1) await declare.first().click();
-    await page.getByLabel(/What changed|Change description/).fill(`change ${number}`);
+    await page.getByLabel(/What changes, and why/).fill(`change ${number}`);
     await page.getByRole('button', { name: /^Save/ }).click();
     await expect(page).toHaveURL(new RegExp(`version=${number}|tab=versions`));
     await expect(page.getByText(`change ${number}`).first()).toBeVisible();

@@ -47,7 +47,7 @@ pub struct Options {
     #[arg(long, env = "CUELINE_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
 
-    /// What is logged, as in RUST_LOG [default: info]
+    /// What is logged, as in `RUST_LOG` [default: info]
     #[arg(long, env = "CUELINE_LOG")]
     pub log: Option<String>,
 

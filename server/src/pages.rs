@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use app::{
     context,
+    error::UiError,
     frame::{Appearance, Density, Theme},
     shell,
 };
 use axum::{
     Form, Router,
+    body::Body,
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, request::Parts},
     middleware::{self, Next},
@@ -143,6 +145,7 @@ async fn admit(
     if person.is_none() && !is_open {
         return Redirect::to(&sign_in_address(request.uri())).into_response();
     }
+    let is_call = path.starts_with("/rpc/");
     let appearance = appearance(request.headers());
     let id = request
         .extensions()
@@ -156,7 +159,33 @@ async fn admit(
         appearance,
         id,
     });
-    next.run(request).await
+    let response = next.run(request).await;
+    if is_call && response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        return with_own_status(response).await;
+    }
+    response
+}
+
+/// Leptos answers 500 for whatever a server function refuses; a refusal is no fault of the server,
+/// and monitoring must be able to tell them apart.
+async fn with_own_status(response: Response) -> Response {
+    /// Larger than any refusal.
+    const MOST: usize = 1024 * 1024;
+    let (mut parts, body) = response.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, MOST).await else {
+        return ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the answer could not be read",
+        )
+        .into_response();
+    };
+    if let Ok(error) = serde_json::from_slice::<UiError>(&body)
+        && let Ok(status) = StatusCode::from_u16(error.status())
+    {
+        parts.status = status;
+    }
+    Response::from_parts(parts, Body::from(body))
 }
 
 fn sign_in_address(uri: &Uri) -> String {

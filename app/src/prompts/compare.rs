@@ -2,7 +2,10 @@
 
 use domain::prompt::Version;
 use leptos::prelude::*;
-use leptos_router::{components::Form, hooks::use_query_map};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
 
 use super::{
     calls::load_comparison,
@@ -104,22 +107,39 @@ fn Choose(place: Place, versions: Vec<Version>, from: Version, to: Version) -> i
             .collect_view()
     };
     let (from_choices, to_choices) = (choices(&from), choices(&to));
+    // Without script the browser sends the form; with it the page stays.
+    let (old, new) = (RwSignal::new(from.number), RwSignal::new(to.number));
+    let set = |signal: RwSignal<i32>| {
+        move |event| {
+            if let Ok(number) = event_target_value(&event).parse() {
+                signal.set(number);
+            }
+        }
+    };
+    let navigate = use_navigate();
+    let here = place.clone();
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        let (old, new) = (old.get_untracked(), new.get_untracked());
+        let address = links::compare(&here.project, &here.name, old, new);
+        navigate(&address, NavigateOptions::default());
+    };
     let swapped = links::compare(&place.project, &place.name, to.number, from.number);
     view! {
-        <Form method="GET" action=links::prompt(&place.project, &place.name) attr:class="compare-form">
+        <form method="get" action=links::prompt(&place.project, &place.name) class="compare-form" on:submit=submit>
             <input type="hidden" name="tab" value="compare"/>
             <div class="field">
                 <label for="from">"From"</label>
-                <select class="input" id="from" name="from">{from_choices}</select>
+                <select class="input" id="from" name="from" on:change=set(old)>{from_choices}</select>
             </div>
             <Icon glyph=Glyph::ArrowRight/>
             <div class="field">
                 <label for="to">"To"</label>
-                <select class="input" id="to" name="to">{to_choices}</select>
+                <select class="input" id="to" name="to" on:change=set(new)>{to_choices}</select>
             </div>
             <button type="submit" class="btn">"Compare"</button>
             <a class="btn" data-kind="quiet" href=swapped>"Swap"</a>
-        </Form>
+        </form>
     }
 }
 
@@ -240,10 +260,15 @@ fn line(line: Line) -> impl IntoView {
         Side::Gap => (Some("gap"), "", None),
     };
     let is_in = line.side == Side::In;
+    // Words are marked where some of the line stayed: a whole new line says so by its sign.
+    let is_whole = line
+        .spans
+        .iter()
+        .all(|span| span.is_changed || span.text.trim().is_empty());
     let spans = line
         .spans
         .into_iter()
-        .map(|span| match (span.is_changed, is_in) {
+        .map(|span| match (span.is_changed && !is_whole, is_in) {
             (false, _) => span.text.into_any(),
             (true, true) => view! { <ins>{span.text}</ins> }.into_any(),
             (true, false) => view! { <del>{span.text}</del> }.into_any(),
@@ -378,7 +403,12 @@ fn CacheBlocks(cache: Cache) -> impl IntoView {
         })
         .collect_view();
     let grouped = |number: u32| words::grouped(u64::from(number));
-    let note = if cache.is_broken {
+    let note = if cache.is_broken && cache.unchanged == 0 {
+        format!(
+            "Nothing stays cached: all {} characters are written again.",
+            grouped(cache.total)
+        )
+    } else if cache.is_broken {
         format!(
             "The first {} of {} characters stay the same, and so stay cached.",
             grouped(cache.unchanged),

@@ -108,7 +108,7 @@ pub async fn versions(
     let number = number.or(prompt.active_version).or(prompt.latest_version);
     let chosen = match number {
         None => None,
-        Some(number) => Some(version(cx, &prompt.name, number).await?),
+        Some(number) => store::versions::find(&cx.store, &cx.actor, &prompt.name, number).await?,
     };
     let mut uses = uses(cx, &prompt.name).await?;
     uses.retain(|one| Some(one.snippet_number) == number);
@@ -211,7 +211,10 @@ pub async fn save(
     .await;
     match saved {
         Ok(saved) => Ok(SaveOutcome::Saved(saved.version.number)),
-        Err(store::Error::Conflict { code, .. }) if code == "version_conflict" => {
+        Err(store::Error::Conflict {
+            code: "version_conflict",
+            ..
+        }) => {
             let prompt = find(cx, name.as_str()).await?;
             Ok(SaveOutcome::Overtaken(
                 prompt.latest_version.unwrap_or_default(),

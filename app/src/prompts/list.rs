@@ -5,7 +5,10 @@ use domain::{
     prompt::{Prompt, Serving},
 };
 use leptos::prelude::*;
-use leptos_router::{components::Form, hooks::use_query_map};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
 
 use super::{
     calls::load_prompts,
@@ -27,6 +30,9 @@ use crate::{
 
 /// Environments with a column of their own; the others share one.
 const MAX_COLUMNS: usize = 4;
+
+/// Tags shown at once.
+const MAX_TAGS: usize = 12;
 
 /// `/p/<project>/prompts`.
 #[component]
@@ -122,22 +128,30 @@ fn Folders(project: String, query: ListQuery, shown: ListView) -> impl IntoView 
     } else {
         query.folder.clone()
     };
-    let tags = shown
-        .tags
-        .iter()
-        .map(|tag| {
-            let is_set = *tag == query.tag;
-            let toggled = query.with(|query| {
-                query.tag = if is_set { String::new() } else { tag.clone() };
-            });
-            view! {
-                <a class="chip" href=links::list(&project, &toggled) aria-current=is_set.then_some("true")>
-                    {tag.clone()}
-                </a>
-            }
-        })
-        .collect_view();
-    let has_tags = !shown.tags.is_empty();
+    let chip = |tag: &String| {
+        let is_set = *tag == query.tag;
+        let toggled = query.with(|query| {
+            query.tag = if is_set { String::new() } else { tag.clone() };
+        });
+        view! {
+            <a class="chip" href=links::list(&project, &toggled) aria-current=is_set.then_some("true")>
+                {tag.clone()}
+            </a>
+        }
+    };
+    let n_first = shown.tags.len().min(MAX_TAGS);
+    let tags = shown.tags[..n_first].iter().map(chip).collect_view();
+    let more = (shown.tags.len() > n_first).then(|| {
+        let chips = shown.tags[n_first..].iter().map(chip).collect_view();
+        let n_more = shown.tags.len() - n_first;
+        view! {
+            <details open=shown.tags[n_first..].contains(&query.tag)>
+                <summary class="disclosure"><Icon glyph=Glyph::ChevronRight/>{format!("{n_more} more")}</summary>
+                <div class="chips">{chips}</div>
+            </details>
+        }
+    });
+    let has_tags = n_first > 0;
     view! {
         <nav class="tree" aria-label="Folders">
             <details>
@@ -155,7 +169,7 @@ fn Folders(project: String, query: ListQuery, shown: ListView) -> impl IntoView 
                     {branches(&project, &query, tree, true)}
                 </ul>
             </details>
-            {has_tags.then(|| view! { <div class="tree-tags"><h2>"Tags"</h2><div class="chips">{tags}</div></div> })}
+            {has_tags.then(|| view! { <div class="tree-tags"><h2>"Tags"</h2><div class="chips">{tags}</div>{more}</div> })}
         </nav>
     }
 }
@@ -191,25 +205,45 @@ fn Filters(project: String, query: ListQuery) -> impl IntoView {
         .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
         .collect_view();
     let is_by_name = query.order == Order::Name;
+    // Without script the browser sends the form; with it the page stays.
+    let (search, by_name) = (
+        RwSignal::new(query.search.clone()),
+        RwSignal::new(is_by_name),
+    );
+    let navigate = use_navigate();
+    let action = links::all(&project);
+    let wanted = query.clone();
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        let query = wanted.with(|query| {
+            search.get_untracked().trim().clone_into(&mut query.search);
+            query.order = if by_name.get_untracked() {
+                Order::Name
+            } else {
+                Order::Changed
+            };
+        });
+        navigate(&links::list(&project, &query), NavigateOptions::default());
+    };
     view! {
-        <Form method="GET" action=links::all(&project) attr:class="filters" attr:role="search" attr:aria-label="Filter prompts">
+        <form method="get" action=action class="filters" role="search" aria-label="Filter prompts" on:submit=submit>
             {kept}
             <div class="field" data-grow="">
                 <label for="q">"Search names and descriptions"</label>
                 <span class="affix">
                     <Icon glyph=Glyph::Search/>
-                    <input class="input" id="q" name="q" type="search" value=query.search/>
+                    <input class="input" id="q" name="q" type="search" value=query.search on:input=move |event| search.set(event_target_value(&event))/>
                 </span>
             </div>
             <div class="field">
                 <label for="order">"Order"</label>
-                <select class="input" id="order" name="order">
+                <select class="input" id="order" name="order" on:change=move |event| by_name.set(event_target_value(&event) == "name")>
                     <option value="" selected=!is_by_name>"Last changed"</option>
                     <option value="name" selected=is_by_name>"Name"</option>
                 </select>
             </div>
             <button type="submit" class="btn">"Filter"</button>
-        </Form>
+        </form>
     }
 }
 

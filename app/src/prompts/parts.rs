@@ -193,7 +193,7 @@ pub fn FormRefusal(
     /// What fields are called, by their names in refusals; their controls have these ids.
     fields: &'static [(&'static str, &'static str)],
 ) -> impl IntoView {
-    let summary = move || match error.get() {
+    move || match error.get() {
         Some(UiError::Invalid(errors)) => {
             let title = match errors.len() {
                 1 => "One field needs another look".to_owned(),
@@ -213,8 +213,7 @@ pub fn FormRefusal(
         }
         Some(_) => view! { <Refusal error/> }.into_any(),
         None => ().into_any(),
-    };
-    summary
+    }
 }
 
 /// What is wrong with one field, as a sentence.

@@ -13,8 +13,12 @@ use crate::ui::{Dialog, DialogHead, Field, Glyph, Icon, Refusal};
 
 /// The button and its dialog; nothing where the version serves everywhere already.
 #[component]
-pub fn Promote(place: Place, number: i32, shown: VersionsView) -> impl IntoView {
-    let action = ServerAction::<Promotion>::new();
+pub fn Promote(
+    place: Place,
+    number: i32,
+    shown: VersionsView,
+    action: ServerAction<Promotion>,
+) -> impl IntoView {
     let mut choices = shown
         .environments
         .into_iter()

@@ -72,7 +72,7 @@ pub struct VersionsView {
     pub versions: Vec<Version>,
     /// Where the next page starts.
     pub next_cursor: Option<String>,
-    /// The chosen one; none while there are none.
+    /// The chosen one; none if there is no such version.
     pub chosen: Option<FullVersion>,
     /// What serves where.
     pub serving: Vec<Serving>,

@@ -11,7 +11,7 @@ use leptos::prelude::*;
 use serde_json::Value;
 
 use super::{
-    calls::SetStatus,
+    calls::{Promote as Promotion, SetStatus},
     links,
     parts::{Messages, refusal},
     promote::Promote,
@@ -24,13 +24,22 @@ use crate::{
     ui::{Badge, Glyph, Icon, Nobody, Refusal, Status, TableWrap, Tone},
 };
 
+/// What is done with versions. They outlive a reload of what is shown, and so do their refusals.
+#[derive(Clone, Copy)]
+pub struct Actions {
+    /// Moving one along its life.
+    pub status: ServerAction<SetStatus>,
+    /// Putting one into an environment.
+    pub promote: ServerAction<Promotion>,
+}
+
 /// The version.
 #[component]
 pub fn Chosen(
     place: Place,
     chosen: FullVersion,
     shown: VersionsView,
-    status: ServerAction<SetStatus>,
+    actions: Actions,
 ) -> impl IntoView {
     let version = &chosen.version;
     let written = chosen.source.clone().map(|source| {
@@ -52,10 +61,10 @@ pub fn Chosen(
             <header class="version-head">
                 <h2 id="v-h">{format!("Version {}", version.number)}</h2>
                 <Status word=version.status.word()/>
-                <Actions place=place.clone() chosen=chosen.clone() shown status/>
+                <Buttons place=place.clone() chosen=chosen.clone() shown actions/>
                 {description}
             </header>
-            <Refusal error=refusal(status)/>
+            <Refusal error=refusal(actions.status)/>
             <Messages content=content.clone() project=place.project.clone() anchor="m"/>
             {written}
             <Variables number=version.number content=content.clone()/>
@@ -71,11 +80,11 @@ pub fn Chosen(
 }
 
 #[component]
-fn Actions(
+fn Buttons(
     place: Place,
     chosen: FullVersion,
     shown: VersionsView,
-    status: ServerAction<SetStatus>,
+    actions: Actions,
 ) -> impl IntoView {
     let membership = use_membership();
     let Place { project, name, .. } = place.clone();
@@ -108,7 +117,7 @@ fn Actions(
     });
     let promote = membership
         .may(Permission::RequestPromotion)
-        .then(|| view! { <Promote place number shown/> });
+        .then(|| view! { <Promote place number shown action=actions.promote/> });
     let moves = moves(chosen.version.status);
     let more = (may_write && !moves.is_empty()).then(|| {
         let items = moves
@@ -116,7 +125,7 @@ fn Actions(
             .map(|(to, words, glyph)| {
                 let (project, name) = (project.clone(), name.clone());
                 view! {
-                    <ActionForm action=status>
+                    <ActionForm action=actions.status>
                         <input type="hidden" name="project" value=project/>
                         <input type="hidden" name="name" value=name/>
                         <input type="hidden" name="number" value=number.to_string()/>

@@ -6,11 +6,11 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{
-    calls::{SetStatus, load_versions},
+    calls::load_versions,
     evidence::Evidence,
     links,
     shapes::{Place, VersionsView},
-    version::Chosen,
+    version::{Actions, Chosen},
 };
 use crate::{
     frame::use_membership,
@@ -28,7 +28,10 @@ pub fn VersionsTab(place: Place) -> impl IntoView {
             (number, query.get("cursor").unwrap_or_default())
         })
     });
-    let status = ServerAction::<SetStatus>::new();
+    let actions = Actions {
+        status: ServerAction::new(),
+        promote: ServerAction::new(),
+    };
     let heard = use_feed().heard(&["version", "deployment", "prompt", "environment"]);
     let key = (place.project.clone(), place.name.clone());
     let versions = Resource::new(
@@ -37,32 +40,42 @@ pub fn VersionsTab(place: Place) -> impl IntoView {
                 key.clone(),
                 wanted.get(),
                 heard.get(),
-                status.version().get(),
+                actions.status.version().get(),
             )
         },
         |((project, name), (number, cursor), _, _)| load_versions(project, name, number, cursor),
     );
     view! {
         <Loaded from=versions skeleton=|| view! { <Skeleton/> } let:shown>
-            <Shown place=place.clone() cursor=wanted.get_untracked().1 shown status/>
+            <Shown place=place.clone() cursor=wanted.get_untracked().1 shown actions/>
         </Loaded>
     }
 }
 
 #[component]
-fn Shown(
-    place: Place,
-    cursor: String,
-    shown: VersionsView,
-    status: ServerAction<SetStatus>,
-) -> impl IntoView {
+fn Shown(place: Place, cursor: String, shown: VersionsView, actions: Actions) -> impl IntoView {
     let Some(chosen) = shown.chosen.clone() else {
-        return view! { <NoVersions place/> }.into_any();
+        if shown.versions.is_empty() {
+            return view! { <NoVersions place/> }.into_any();
+        }
+        let first = links::prompt(&place.project, &place.name);
+        return view! {
+            <div class="versions">
+                <Timeline place cursor shown/>
+                <article class="stack">
+                    <Empty glyph=Glyph::Layers title="There is no such version" is_small=true>
+                        <p>"Versions are numbered from 1 and never go away: this one was not saved yet."</p>
+                        <a class="btn" href=first>"Show what serves"</a>
+                    </Empty>
+                </article>
+            </div>
+        }
+        .into_any();
     };
     view! {
         <div class="versions">
             <Timeline place=place.clone() cursor shown=shown.clone()/>
-            <Chosen place=place.clone() chosen=chosen.clone() shown=shown.clone() status/>
+            <Chosen place=place.clone() chosen=chosen.clone() shown=shown.clone() actions/>
             <Evidence place chosen shown/>
         </div>
     }

@@ -225,7 +225,7 @@ fn status(propagation: &Propagation, is_current: bool) -> String {
         [one] => sentence.push_str(&format!("; waiting for {one}")),
         [one, two] => sentence.push_str(&format!("; waiting for {one} and {two}")),
         [one, rest @ ..] => {
-            sentence.push_str(&format!("; waiting for {one} and {} more", rest.len()))
+            sentence.push_str(&format!("; waiting for {one} and {} more", rest.len()));
         }
     }
     if gone > 0 {

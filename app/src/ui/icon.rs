@@ -9,16 +9,8 @@ pub enum Glyph {
     Overview,
     /// A speech bubble with lines.
     Prompts,
-    /// Suites.
-    Suites,
     /// Runs.
     Runs,
-    /// Experiments.
-    Experiments,
-    /// Approvals.
-    Approvals,
-    /// Drift.
-    Drift,
     /// Audit.
     Audit,
     /// Settings.
@@ -53,8 +45,6 @@ pub enum Glyph {
     ArrowDown,
     /// Folder.
     Folder,
-    /// Tag.
-    Tag,
     /// User.
     User,
     /// Users.
@@ -71,16 +61,8 @@ pub enum Glyph {
     Moon,
     /// As the system has it.
     Monitor,
-    /// Rows close together.
-    Rows,
-    /// Rows with room.
-    RowsWide,
     /// Sign out.
     SignOut,
-    /// Filter.
-    Filter,
-    /// External.
-    External,
     /// Info.
     Info,
     /// Warn.
@@ -93,8 +75,6 @@ pub enum Glyph {
     Trash,
     /// Edit.
     Edit,
-    /// Eye.
-    Eye,
     /// Menu.
     Menu,
     /// Download.
@@ -109,8 +89,6 @@ pub enum Glyph {
     Promote,
     /// Shield.
     Shield,
-    /// Can be moved.
-    Grip,
 }
 
 impl Glyph {
@@ -121,17 +99,7 @@ impl Glyph {
             Self::Prompts => {
                 r#"<path d="M2.5 3.25h11v8H7.25L4.5 13.5v-2.25h-2zM5.25 6h5.5M5.25 8.5h3.5"/>"#
             }
-            Self::Suites => {
-                r#"<path d="m2.25 4.5 1.25 1.25L5.75 3.5M8.5 4.5h5.25M2.25 11.25l1.25 1.25 2.25-2.25M8.5 11.25h5.25"/>"#
-            }
             Self::Runs => r#"<path d="M4.75 3.25v9.5L12.5 8z"/>"#,
-            Self::Experiments => {
-                r#"<path d="M2 8h3.5c2.5 0 2-4 4.5-4h3.5M5.5 8c2.5 0 2 4 4.5 4h3.5M11.5 2l2 2-2 2M11.5 10l2 2-2 2"/>"#
-            }
-            Self::Approvals => {
-                r#"<path d="M3.5 13.5h9M4 11h8V9.75c0-.7-.55-1.25-1.25-1.25H9.5V6.25a2 2 0 1 0-3 0V8.5H5.25C4.55 8.5 4 9.05 4 9.75z"/>"#
-            }
-            Self::Drift => r#"<path d="M1.75 10c1.75-6 3-6 4.25-2s2.5 4 3.75 0 2.75-4 4.5-1"/>"#,
             Self::Audit => r#"<path d="M3.5 2.5h9v11h-9zM6 5.5h4M6 8h4M6 10.5h2"/>"#,
             Self::Settings => {
                 r#"<path d="M2.25 5h6M12 5h1.75M2.25 11H4M7.75 11h6"/><circle cx="10.1" cy="5" r="1.85"/><circle cx="5.9" cy="11" r="1.85"/>"#
@@ -159,9 +127,6 @@ impl Glyph {
             Self::Folder => {
                 r#"<path d="M2 4.25c0-.4.35-.75.75-.75h3.1L7.5 5.25h5.75c.4 0 .75.35.75.75v6.25c0 .4-.35.75-.75.75H2.75a.75.75 0 0 1-.75-.75z"/>"#
             }
-            Self::Tag => {
-                r#"<path d="M2.5 3v4.25l6.25 6.25 4.75-4.75L7.25 2.5H3a.5.5 0 0 0-.5.5z"/><circle data-fill="" cx="5.25" cy="5.25" r=".9"/>"#
-            }
             Self::User => {
                 r#"<circle cx="8" cy="5.25" r="2.5"/><path d="M3 13.5c.5-2.75 2.5-4 5-4s4.5 1.25 5 4"/>"#
             }
@@ -184,14 +149,8 @@ impl Glyph {
             Self::Monitor => {
                 r#"<rect x="2" y="3" width="12" height="8" rx="1"/><path d="M6 13.5h4"/>"#
             }
-            Self::Rows => r#"<path d="M2.5 4h11M2.5 8h11M2.5 12h11"/>"#,
-            Self::RowsWide => r#"<path d="M2.5 5h11M2.5 11h11"/>"#,
             Self::SignOut => {
                 r#"<path d="M6.5 2.75h-3.5v10.5h3.5M7 8h6.5M10.75 5.25 13.5 8l-2.75 2.75"/>"#
-            }
-            Self::Filter => r#"<path d="M2.5 4.5h11M4.75 8h6.5M7 11.5h2"/>"#,
-            Self::External => {
-                r#"<path d="M9 2.75h4.25V7M13 3 7.5 8.5M11.25 9.5v3.75h-8.5v-8.5H6.5"/>"#
             }
             Self::Info => {
                 r#"<circle cx="8" cy="8" r="5.75"/><path d="M8 7.5v3.25"/><circle data-fill="" cx="8" cy="5.25" r=".85"/>"#
@@ -209,9 +168,6 @@ impl Glyph {
             Self::Edit => {
                 r#"<path d="M10.75 2.75l2.5 2.5-7.5 7.5-3.25.75.75-3.25zM9.25 4.25l2.5 2.5"/>"#
             }
-            Self::Eye => {
-                r#"<path d="M1.5 8S3.75 3.75 8 3.75 14.5 8 14.5 8 12.25 12.25 8 12.25 1.5 8 1.5 8z"/><circle cx="8" cy="8" r="1.9"/>"#
-            }
             Self::Menu => r#"<path d="M2.5 4.25h11M2.5 8h11M2.5 11.75h11"/>"#,
             Self::Download => r#"<path d="M8 2.5v7.75M4.75 7 8 10.25 11.25 7M2.75 13.25h10.5"/>"#,
             Self::Bolt => r#"<path d="M9 1.75 3.5 9h4l-.5 5.25L12.5 7h-4z"/>"#,
@@ -225,7 +181,6 @@ impl Glyph {
             Self::Shield => {
                 r#"<path d="M8 1.75 13 3.5v4.25c0 3-2 5.25-5 6.5-3-1.25-5-3.5-5-6.5V3.5zM5.75 8l1.6 1.6 3-3.1"/>"#
             }
-            Self::Grip => r#"<path d="M8 2.5v11M5.5 5 8 2.5 10.5 5M5.5 11 8 13.5l2.5-2.5"/>"#,
         }
     }
 }

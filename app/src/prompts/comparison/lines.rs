@@ -228,9 +228,12 @@ mod tests {
                 let text: String = line
                     .spans
                     .iter()
-                    .map(|span| match span.is_changed {
-                        true => format!("[{}]", span.text),
-                        false => span.text.clone(),
+                    .map(|span| {
+                        if span.is_changed {
+                            format!("[{}]", span.text)
+                        } else {
+                            span.text.clone()
+                        }
                     })
                     .collect();
                 format!("{} {} {sign} {text}", number(line.old), number(line.new))

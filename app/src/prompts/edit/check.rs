@@ -243,7 +243,7 @@ mod tests {
                     role: Role::User,
                     ..chat.clone()
                 }),
-                other => other.clone(),
+                other @ Body::Placeholder(_) => other.clone(),
             };
         }
         draft

@@ -1,6 +1,9 @@
 //! What the editor's parts share: the draft, what can be said of it, what was refused.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use domain::field::FieldError;
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
@@ -14,6 +17,9 @@ use crate::{error::UiError, ui::error::sentence};
 
 /// How long typing pauses before the draft is looked at again.
 const PAUSE: Duration = Duration::from_millis(150);
+
+/// The number of the next desk.
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// The desk one writes at.
 #[derive(Clone, Copy)]
@@ -33,6 +39,7 @@ pub struct Desk {
     /// What has to be put right, once saving was tried.
     pub errors: Memo<Vec<FieldError>>,
     pause: StoredValue<Option<TimeoutHandle>>,
+    number: u32,
 }
 
 impl Desk {
@@ -69,7 +76,14 @@ impl Desk {
             save,
             errors,
             pause: StoredValue::new(None),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// The key of a row: another desk's rows are other rows, whatever their ids, because they
+    /// write to another draft.
+    pub const fn key(self, id: u32) -> (u32, u32) {
+        (self.number, id)
     }
 
     /// A change of what stands there: seen at once.

@@ -50,7 +50,7 @@ pub fn EditMessages(desk: Desk) -> impl IntoView {
             </select>
         </div>
         <div class="edit-messages">
-            <For each=move || ids.get() key=|id| *id let:id>
+            <For each=move || ids.get() key=move |id| desk.key(*id) let:id>
                 <EditMessage desk id/>
             </For>
         </div>

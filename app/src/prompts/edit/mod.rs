@@ -34,13 +34,8 @@ use super::{
 };
 use crate::{
     frame::use_membership,
-    ui::{Empty, Glyph, Icon, Loaded, TableSkeleton},
+    ui::{Empty, ErrorView, Glyph, Icon},
 };
-
-/// Shown only where no script runs. As text, because browsers with script do not read what is inside.
-const NO_SCRIPT: &str = "<div class=\"banner\" data-tone=\"info\"><div>\
-    <strong>Writing a version needs script</strong>\
-    <p>Allow it for this page, or save the version with the call below.</p></div></div>";
 
 /// The tab.
 #[component]
@@ -59,29 +54,43 @@ pub fn EditTab(place: Place) -> impl IntoView {
     });
     let is_text =
         query.with_untracked(|query| query.get("kind").is_some_and(|kind| kind == "text"));
-    let key = (place.project.clone(), place.name.clone());
-    // Loaded once: what somebody else saves meanwhile must not take the text away.
-    let start = Resource::new(
-        move || (key.clone(), from.get()),
-        |((project, name), from)| load_edit(project, name, from),
-    );
-    // Fields without script would be a lie, so they are made in the browser only.
-    let is_awake = RwSignal::new(false);
-    Effect::new(move |_| is_awake.set(true));
+    let (project, name) = (place.project.clone(), place.name.clone());
+    // Loaded once and in the browser only: fields without script would be a lie, and what
+    // somebody else saves meanwhile must not take the text away.
+    let start =
+        Action::new(move |from: &Option<i32>| load_edit(project.clone(), name.clone(), *from));
+    Effect::new(move |_| {
+        start.dispatch(from.get());
+    });
+    let retry = Callback::new(move |()| {
+        start.dispatch(from.get_untracked());
+    });
     let here = place.clone();
-    let skeleton =
-        || view! { <TableSkeleton columns=&["Messages"] label="Opening the editor" n_rows=3/> };
+    let editor = move || match start.value().get() {
+        Some(Ok(start)) => view! { <Editor place=here.clone() start is_text/> }.into_any(),
+        Some(Err(error)) => view! { <ErrorView error retry/> }.into_any(),
+        None => view! { <Closed/> }.into_any(),
+    };
+    let is_open = Signal::derive(move || start.value().with(Option::is_some));
     view! {
-        <noscript inner_html=NO_SCRIPT></noscript>
-        <Loaded from=start skeleton let:start>
-            {
-                let place = here.clone();
-                move || is_awake.get().then(|| view! { <Editor place=place.clone() start=start.clone() is_text/> })
-            }
-        </Loaded>
-        <ByProgram place is_awake/>
+        {editor}
+        <ByProgram place is_open/>
     }
     .into_any()
+}
+
+/// What stands there until script runs, and where none does.
+#[component]
+fn Closed() -> impl IntoView {
+    view! {
+        <div class="banner">
+            <Icon glyph=Glyph::Edit/>
+            <div>
+                <strong>"The editor opens when the page’s script runs"</strong>
+                <p>"Without script, save a version with the call below."</p>
+            </div>
+        </div>
+    }
 }
 
 #[component]
@@ -121,7 +130,7 @@ fn Editor(place: Place, start: EditView, is_text: bool) -> impl IntoView {
 
 /// The same with the REST API.
 #[component]
-fn ByProgram(place: Place, is_awake: RwSignal<bool>) -> impl IntoView {
+fn ByProgram(place: Place, is_open: Signal<bool>) -> impl IntoView {
     let curl = format!(
         "curl -X POST -H \"Authorization: Bearer $CUELINE_API_KEY\" \\\n  \
          -H 'Content-Type: application/json' \\\n  '{}' \\\n  -d '{{\n    \
@@ -132,7 +141,7 @@ fn ByProgram(place: Place, is_awake: RwSignal<bool>) -> impl IntoView {
         links::api_versions(&place.public_url, &place.name)
     );
     view! {
-        <details class="panel" open=move || !is_awake.get()>
+        <details class="panel" open=move || !is_open.get()>
             <summary class="panel-head">
                 <span><b>"By program"</b>" "<span class="muted">"save a version with the API"</span></span>
                 <Icon glyph=Glyph::ChevronDown/>

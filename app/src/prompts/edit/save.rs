@@ -89,7 +89,7 @@ pub fn SaveBar(place: Place, desk: Desk, latest: i32) -> impl IntoView {
     let error = desk.error_at("change_description");
     let is_busy = move || desk.save.pending().get().then_some("true");
     let refused = Signal::derive(move || match desk.save.value().get() {
-        Some(Err(UiError::Invalid(_))) | Some(Ok(_)) | None => None,
+        Some(Err(UiError::Invalid(_)) | Ok(_)) | None => None,
         Some(Err(error)) => Some(error),
     });
     view! {

@@ -46,7 +46,7 @@ pub fn EditVariables(desk: Desk) -> impl IntoView {
                             </tr>
                         </thead>
                         <tbody>
-                            <For each=move || ids.get() key=|id| *id let:id>
+                            <For each=move || ids.get() key=move |id| desk.key(*id) let:id>
                                 <Row desk id/>
                             </For>
                         </tbody>
