@@ -280,7 +280,7 @@ fn pull_and_push(client: &dyn Fn() -> Command, data_dir: &Path) {
     check_contains(&push(0), "0 of 18 prompts differed");
 
     // Somebody else's version is not overwritten: this file still says that it was pulled at 9.
-    fs::write(&triage, &pulled.replace("outdoor gear", "boots")).unwrap();
+    fs::write(&triage, pulled.replace("outdoor gear", "boots")).unwrap();
     let refused = push(1);
     check_contains(&refused, "nothing was pushed");
     check_contains(
