@@ -298,7 +298,7 @@ mod tests {
             .map(|block| block.state)
             .collect();
         assert_eq!(states, [BlockState::First, BlockState::After]);
-        assert_eq!(comparison.cache.unchanged, 22);
+        assert_eq!(comparison.cache.unchanged, 19);
         let changed: Vec<&str> = comparison
             .model
             .iter()
