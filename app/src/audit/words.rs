@@ -24,6 +24,7 @@ pub fn plain(value: &Value) -> String {
 }
 
 /// What changed, in a few words: `production v40 → v41`. Empty when the action says it all.
+#[cfg(feature = "ssr")]
 pub fn summary(entry: &Entry) -> String {
     let detail = &entry.detail;
     let moved = |member: &str, sign: &str| {
