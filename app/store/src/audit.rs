@@ -1,4 +1,4 @@
-//! Reading and checking the audit trail. Entries are written by [`crate::tx`] alone.
+//! Reading and checking the audit trail. Entries are written by `tx` alone.
 
 use chrono::{DateTime, Utc};
 use domain::{

@@ -1,7 +1,7 @@
 //! All of Cueline's SQL, and nothing else. One file per aggregate: reads first, then commands.
 //!
 //! A command is one transaction and is the service: it locks, asks the domain, writes, and ends
-//! with [`tx::Command::commit`], which records the audit entry and tells everybody who follows.
+//! with `tx::Command::commit`, which records the audit entry and tells everybody who follows.
 //! Pages, REST, compatibility doors, command line and jobs call exactly these functions.
 //!
 //! To add an aggregate: a migration, a file here named like it, its read model in `domain`,
