@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod assets;
+mod audit_csv;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -6,14 +6,13 @@ use std::{
 };
 
 use anyhow::Context;
-use chrono::SecondsFormat;
 use clap::{Args, Subcommand, ValueEnum};
-use domain::{audit::Entry, id::ProjectId};
+use domain::id::ProjectId;
 use serde_json::json;
 use store::{Store, audit, projects};
 
 use super::database::{Database, operator};
-use crate::config::Config;
+use crate::{audit_csv, config::Config};
 
 /// Entries read at once.
 const BITE: i64 = 1_000;
@@ -150,10 +149,7 @@ async fn write(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     if format == Format::Csv {
-        write!(
-            out,
-            "sequence,at,actor_kind,actor_id,actor,action,subject,detail,previous_hash,hash\r\n"
-        )?;
+        write!(out, "{}", audit_csv::HEADER)?;
     }
     let mut after = 0;
     loop {
@@ -163,41 +159,12 @@ async fn write(
         for entry in &entries {
             match format {
                 Format::Jsonl => writeln!(out, "{}", json!(entry))?,
-                Format::Csv => write!(out, "{}\r\n", row(entry))?,
+                Format::Csv => write!(out, "{}", audit_csv::row(entry))?,
             }
         }
     }
     out.flush()?;
     Ok(())
-}
-
-fn row(entry: &Entry) -> String {
-    let id = entry.actor.id().map(|id| id.to_string());
-    let cells = [
-        entry.sequence.to_string(),
-        entry.at.to_rfc3339_opts(SecondsFormat::Micros, true),
-        entry.actor.kind().to_owned(),
-        id.unwrap_or_default(),
-        entry.actor.name().to_owned(),
-        entry.action.clone(),
-        entry.subject.clone(),
-        entry.detail.to_string(),
-        entry.previous_hash.clone(),
-        entry.hash.clone(),
-    ];
-    cells.map(|text| cell(&text)).join(",")
-}
-
-/// A cell as RFC 4180 wants it. What a spreadsheet would take for a formula gets an apostrophe
-/// before it: names and subjects are other people's words.
-fn cell(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    let apostrophe = if is_formula { "'" } else { "" };
-    if is_formula || text.contains([',', '"', '\r', '\n']) {
-        format!("\"{apostrophe}{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
 }
 
 #[cfg(test)]
@@ -211,12 +178,5 @@ mod tests {
         for wrong in ["", "7", "7:ab", "x:y", &format!("7:{}", "zz".repeat(32))] {
             assert!(parse_anchor(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_cell_is_never_a_formula() {
-        assert_eq!(cell("plain"), "plain");
-        assert_eq!(cell("=1+1"), "\"'=1+1\"");
-        assert_eq!(cell("a, \"b\""), "\"a, \"\"b\"\"\"");
     }
 }

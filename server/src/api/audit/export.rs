@@ -5,7 +5,6 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use chrono::SecondsFormat;
 use domain::{
     actor::Actor,
     audit::Entry,
@@ -15,7 +14,7 @@ use futures::Stream;
 use serde_json::json;
 use store::{Store, audit::Filter};
 
-use crate::api::error::Result;
+use crate::{api::error::Result, audit_csv};
 
 /// As what the trail is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,14 +103,14 @@ fn lines(
         let mut page = first;
         if file == File::Csv {
             yield Bytes::from_static(
-                b"sequence,at,actor_kind,actor_id,actor,action,subject,detail,previous_hash,hash\r\n",
+                audit_csv::HEADER.as_bytes(),
             );
         }
         loop {
             let mut text = String::new();
             for entry in &page.items {
                 match file {
-                    File::Csv => text.push_str(&row(entry)),
+                    File::Csv => text.push_str(&audit_csv::row(entry)),
                     File::Jsonl => {
                         text.push_str(&json!(entry).to_string());
                         text.push('\n');
@@ -127,56 +126,9 @@ fn lines(
     }
 }
 
-fn row(entry: &Entry) -> String {
-    let id = entry.actor.id().map(|id| id.to_string());
-    let cells = [
-        entry.sequence.to_string(),
-        entry.at.to_rfc3339_opts(SecondsFormat::Micros, true),
-        entry.actor.kind().to_owned(),
-        id.unwrap_or_default(),
-        entry.actor.name().to_owned(),
-        entry.action.clone(),
-        entry.subject.clone(),
-        entry.detail.to_string(),
-        entry.previous_hash.clone(),
-        entry.hash.clone(),
-    ];
-    let mut row = cells.map(|text| cell(&text)).join(",");
-    row.push_str("\r\n");
-    row
-}
-
-/// A cell as RFC 4180 wants it. What a spreadsheet would take for a formula gets an apostrophe
-/// before it: names and subjects are other people's words.
-fn cell(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    let apostrophe = if is_formula { "'" } else { "" };
-    if is_formula || text.contains([',', '"', '\r', '\n']) {
-        format!("\"{apostrophe}{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check(text: &str, expected: &str) {
-        assert_eq!(cell(text), expected);
-    }
-
-    #[test]
-    fn a_cell_is_never_a_formula() {
-        check("plain", "plain");
-        check("=1+1", "\"'=1+1\"");
-        check("@SUM(A1)", "\"'@SUM(A1)\"");
-        check("-2", "\"'-2\"");
-        check("\tx", "\"'\tx\"");
-        check("a, \"b\"", "\"a, \"\"b\"\"\"");
-        check("two\nlines", "\"two\nlines\"");
-    }
 
     #[test]
     fn the_accept_header_chooses() {
