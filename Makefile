@@ -1,7 +1,7 @@
 # What there is to do here: `make help`. Each target first installs what it is missing, and says so.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build dev test test-rust test-browser test-hydrated lint fmt prepare dev-db bench
+.PHONY: help run build dev test test-rust test-browser lint fmt prepare dev-db bench
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -30,11 +30,6 @@ test: ## check and test everything, as continuous integration does
 test-rust: ## rules, SQL and product; TEST="-p store promote" for some of them
 	@.ci/setup postgres
 	@.ci/test rust $(TEST)
-
-test-hydrated: ## journeys in hydrated pages; some still fail now and then
-	@.ci/setup postgres chromium playwright
-	@$(MAKE) --no-print-directory build
-	@.ci/test browser --project=hydrated
 
 test-browser: build ## journeys in a browser; TEST=sign-in for some of them
 	@.ci/setup postgres chromium playwright

@@ -1,10 +1,13 @@
 // Every journey runs twice, in a hydrated page and with script off; files named `*.hydrated.spec.ts`
-// need script and run once. The server is the release binary with the demo project and a fresh database.
+// need script and run once. The server is the release binary (or CUELINE_E2E_SERVER) with the demo project
+// and a fresh database.
 import { chmodSync, existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig, devices } from '@playwright/test';
 import { ADDRESS, DEMO_KEY, DEMO_PASSWORD } from './support/demo.ts';
+
+const server = process.env.CUELINE_E2E_SERVER ?? '../target/release/cueline';
 
 const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
@@ -41,7 +44,7 @@ export default defineConfig({
     { name: 'no-script', use: { javaScriptEnabled: false }, testIgnore: '**/*.hydrated.spec.ts' },
   ],
   webServer: {
-    command: `../target/release/cueline demo --listen ${ADDRESS.replace('http://', '')}`,
+    command: `${server} demo --listen ${ADDRESS.replace('http://', '')}`,
     url: `${ADDRESS}/readyz`,
     timeout: 120_000,
     stdout: 'ignore',

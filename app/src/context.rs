@@ -59,7 +59,12 @@ pub fn signed_in() -> Result<(Request, PersonId), UiError> {
 
 /// The signed-in person as a member of the project with that address.
 pub async fn member(project: &str) -> Result<Cx, UiError> {
-    let (request, person) = signed_in()?;
+    member_of(request()?, project).await
+}
+
+/// The same for a request at hand.
+pub async fn member_of(request: Request, project: &str) -> Result<Cx, UiError> {
+    let person = request.person.ok_or(UiError::SignedOut)?;
     let (actor, project) = store::projects::actor(&request.store, person, project)
         .await?
         .ok_or_else(|| UiError::NotFound("project".to_owned()))?;

@@ -35,8 +35,8 @@ for (const [path, heading] of PAGES) {
       await page.emulateMedia({ colorScheme });
       for (const width of [1440, 390]) {
         await page.setViewportSize({ width, height: 900 });
-        const overflow = await page.locator('html').evaluate((html) => html.scrollWidth - html.clientWidth);
-        expect(overflow, `nothing sticks out at ${width} px`).toBeLessThanOrEqual(0);
+        const overflow = () => page.locator('html').evaluate((html) => html.scrollWidth - html.clientWidth);
+        await expect.poll(overflow, `nothing sticks out at ${width} px`).toBeLessThanOrEqual(0);
         if (javaScriptEnabled) await expectNoAxeFindings(page);
       }
     }

@@ -29,9 +29,9 @@ test('a prompt is created, edited, compared, promoted and rolled back', async ({
   for (const number of [1, 2]) {
     await page.goto(`${PROJECT}/prompts/${name}?tab=versions&version=${number}`);
     await settled(page, true);
-    await page.getByLabel(/Environment|Promote to/).selectOption('production');
-    await page.getByRole('button', { name: /^Promote/ }).click();
-    await expect(page.getByText(`v${number}`).first()).toBeVisible();
+    await page.getByRole('button', { name: 'Promote', exact: true }).click();
+    await page.getByRole('radio', { name: /production/ }).check();
+    await page.getByRole('button', { name: `Promote v${number}` }).click();
     await expect(page.locator('.page-header')).toContainText(`v${number}`);
   }
 

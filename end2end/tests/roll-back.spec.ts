@@ -8,7 +8,7 @@ test('an engineer rolls back and sees every client confirm, and undoes it', asyn
   await promote(name, 1, environment);
   await promote(name, 2, environment);
   const clients = await Promise.all(['web-1', 'web-2'].map((client) => Client.connect(client, environment)));
-  expect(clients.map((client) => client.serves.get(name))).toEqual([2, 2]);
+  await expect.poll(() => clients.map((client) => client.serves.get(name))).toEqual([2, 2]);
   // The clients' arrival is written down in batches, within moments.
   await expect.poll(async () => {
     const consumers = (await call('GET', '/consumers')).body.items as { environment: string }[];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use app::{
     context,
     error::UiError,
-    frame::{Appearance, Density, Theme},
+    frame::{Appearance, Arrived, Density, Theme},
     shell,
 };
 use axum::{
@@ -87,6 +87,9 @@ fn provide() {
         && let Some(request) = parts.extensions.get::<context::Request>()
     {
         provide_context(request.clone());
+        if let Some(arrived) = parts.extensions.get::<Arrived>() {
+            provide_context(arrived.clone());
+        }
     }
     if let Some(response) = use_context::<ResponseOptions>() {
         set_headers(&response);
@@ -151,14 +154,18 @@ async fn admit(
         .extensions()
         .get::<RequestId>()
         .map_or_else(|| Arc::from(""), |RequestId(id)| Arc::from(id.as_str()));
-    request.extensions_mut().insert(context::Request {
+    let asked = context::Request {
         store: state.store.clone(),
         person,
         now: state.clock.now(),
         public_url: Arc::from(state.config.public_url.as_str()),
         appearance,
         id,
-    });
+    };
+    if let Some(arrived) = Arrived::at(path, &asked).await {
+        request.extensions_mut().insert(arrived);
+    }
+    request.extensions_mut().insert(asked);
     let response = next.run(request).await;
     if is_call && response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         return with_own_status(response).await;

@@ -83,10 +83,20 @@ pub fn AuditPage() -> impl IntoView {
         |(project, wanted, _)| load_trail(project, wanted),
     );
     let offer = Resource::new(move || project.get(), load_offer);
+    let chain = Resource::new(
+        move || (project.get(), is_checking.get()),
+        |(project, is_checking)| async move {
+            if is_checking {
+                check_chain(project).await.map(Some)
+            } else {
+                Ok(None)
+            }
+        },
+    );
     view! {
         <PageHeader
             title="Audit"
-            lede=move || view! { <ChainStatus is_checking/> }
+            lede=move || view! { <ChainStatus chain/> }
             actions=move || view! { <Export wanted/> }
         />
         <Loaded from=offer let:offer>
@@ -104,25 +114,14 @@ pub fn AuditPage() -> impl IntoView {
 
 /// The check of the chain reads every entry, so it runs when asked for.
 #[component]
-fn ChainStatus(is_checking: Memo<bool>) -> impl IntoView {
-    let project = use_project();
+fn ChainStatus(chain: Resource<Result<Option<Chain>, UiError>>) -> impl IntoView {
     let base = use_membership().href("/audit?check=now");
-    let found = Resource::new(
-        move || (project.get(), is_checking.get()),
-        |(project, is_checking)| async move {
-            if is_checking {
-                check_chain(project).await.map(Some)
-            } else {
-                Ok(None)
-            }
-        },
-    );
     view! {
         <Transition>
             {move || {
                 let base = base.clone();
                 Suspend::new(async move {
-                    match found.await {
+                    match chain.await {
                         Ok(None) => view! { "Every entry covers the one before it. "<a href=base>"Check the chain"</a> }.into_any(),
                         Ok(Some(Chain::Whole(n_entries))) => view! {
                             <span class="chain" role="status">

@@ -52,22 +52,44 @@ impl Membership {
     }
 }
 
-/// Puts it where the pages find it.
-pub(super) fn provide(membership: Membership) {
-    provide_context(Arc::new(membership));
-}
-
 /// Who is signed in, and as what; inside the frame only.
 #[must_use]
 pub fn use_membership() -> Arc<Membership> {
     expect_context::<Arc<Membership>>()
 }
 
-/// Who is signed in, as a member of the project with that address.
-#[server(LoadMembership)]
-pub async fn membership(project: String) -> Result<Membership, UiError> {
-    let (request, person) = crate::context::signed_in()?;
-    let cx = crate::context::member(&project).await?;
+/// What the server found before it drew the page: pages have it from their first line, on the
+/// server and in the browser alike. `None` when the page was reached without its document.
+pub(super) fn arrived() -> Option<Result<Membership, UiError>> {
+    SharedValue::new(|| {
+        #[cfg(feature = "ssr")]
+        return use_context::<Arrived>().map(|Arrived(found)| found);
+        #[cfg(not(feature = "ssr"))]
+        None
+    })
+    .into_inner()
+}
+
+/// The membership of whoever asks for a page of a project; the server provides it.
+#[cfg(feature = "ssr")]
+#[derive(Clone)]
+pub struct Arrived(Result<Membership, UiError>);
+
+#[cfg(feature = "ssr")]
+impl Arrived {
+    /// Of the person who asked, in the project of that address; nothing outside of projects.
+    pub async fn at(path: &str, request: &crate::context::Request) -> Option<Self> {
+        let project = path.strip_prefix("/p/")?.split('/').next()?;
+        Some(Self(load(request, project).await))
+    }
+}
+
+#[cfg(feature = "ssr")]
+async fn load(request: &crate::context::Request, project: &str) -> Result<Membership, UiError> {
+    use crate::context;
+
+    let cx = context::member_of(request.clone(), project).await?;
+    let person = request.person.ok_or(UiError::SignedOut)?;
     let found = store::people::by_id(&cx.store, person)
         .await?
         .ok_or(UiError::SignedOut)?;

@@ -7,6 +7,8 @@ mod palette;
 mod projects;
 mod rail;
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos_router::{
     components::Outlet,
@@ -20,6 +22,8 @@ use crate::{
 };
 
 pub use arrival::use_arrival;
+#[cfg(feature = "ssr")]
+pub use membership::Arrived;
 pub use membership::{Membership, use_membership};
 pub use palette::{set_single_keys, single_keys_on};
 pub use projects::{ChooseProjectPage, NameAndSlug, NewProjectPage};
@@ -130,6 +134,17 @@ pub fn appearance() -> Appearance {
     Appearance::default()
 }
 
+/// The number of the request in the log, for the document and what fails in it; on the server only.
+#[must_use]
+pub fn request_id() -> Option<String> {
+    #[cfg(feature = "ssr")]
+    return crate::context::request()
+        .ok()
+        .map(|request| request.id.to_string());
+    #[cfg(not(feature = "ssr"))]
+    None
+}
+
 /// The address of the project one is in, as in `/p/<project>/…`.
 #[must_use]
 pub fn use_project() -> Memo<String> {
@@ -139,42 +154,44 @@ pub fn use_project() -> Memo<String> {
 
 /// The frame around the pages of a project. Pages inside may call [`use_membership`], and
 /// [`use_feed`], and [`crate::ui::use_toasts`].
+///
+/// The pages stand outside of any suspended view: what is made inside of one (a resource above
+/// all) is made several times on the server, and the browser would not find it again.
 #[component]
 pub fn Frame() -> impl IntoView {
     let project = use_project();
-    provide_context(Feed::follow(project));
-    provide_context(Toasts::new());
-    arrival::watch();
-    let membership = Resource::new_blocking(
-        move || project.get(),
-        |project| async move { membership::membership(project).await },
-    );
-    // What pages find in the context must be provided where the outlet is made, not in the
-    // short-lived owner of a suspended view.
-    let owner = Owner::current();
-    view! {
-        <a class="skip" href="#main">"Skip to content"</a>
-        <Transition>
-            {move || {
-                let owner = owner.clone();
-                Suspend::new(async move {
-                    let found = membership.await;
-                    let show = move || match found {
-                        Ok(membership) => {
-                            membership::provide(membership);
-                            view! { <Shell/> }.into_any()
-                        }
-                        Err(error) => view! { <Bare><ErrorPage error/></Bare> }.into_any(),
-                    };
-                    match owner {
-                        Some(owner) => owner.with(show),
-                        None => show(),
-                    }
-                })
-            }}
-        </Transition>
-        <ToastShelf/>
+    let membership = membership::arrived();
+    match membership {
+        Some(Ok(membership)) => {
+            let loaded = membership.project.slug.clone();
+            provide_context(Arc::new(membership));
+            provide_context(Feed::follow(project));
+            provide_context(Toasts::new());
+            arrival::watch();
+            Effect::new(move |_| {
+                if *project.read() != loaded {
+                    load_document(&project.get_untracked());
+                }
+            });
+            view! {
+                <a class="skip" href="#main">"Skip to content"</a>
+                <Shell/>
+                <ToastShelf/>
+            }
+            .into_any()
+        }
+        Some(Err(error)) => view! { <Bare><ErrorPage error/></Bare> }.into_any(),
+        None => {
+            Effect::new(move |_| load_document(&project.get()));
+            ().into_any()
+        }
     }
+}
+
+/// Another project comes with another document, because the server says who one is there.
+fn load_document(project: &str) {
+    // Refused only by a browser that is leaving the page already.
+    let _ = window().location().set_href(&format!("/p/{project}"));
 }
 
 /// The frame without rail and header, for errors and for pages outside of projects.

@@ -76,7 +76,7 @@ fn Chooser(choice: Choice) -> impl IntoView {
         .map(|project| {
             view! {
                 <li>
-                    <a class="menu-item" href=format!("/p/{}", project.slug)>
+                    <a class="menu-item" href=format!("/p/{}", project.slug) rel="external">
                         <span class="avatar" aria-hidden="true">{initials(&project.name)}</span>
                         {project.name}
                         <span class="muted push">{project.role.word()}</span>

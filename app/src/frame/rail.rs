@@ -64,7 +64,7 @@ fn Projects() -> impl IntoView {
         .map(|project| {
             let is_here = project.slug == here;
             view! {
-                <a class="menu-item" href=format!("/p/{}", project.slug) aria-current=is_here.then_some("true")>
+                <a class="menu-item" href=format!("/p/{}", project.slug) rel="external" aria-current=is_here.then_some("true")>
                     {project.name.clone()}
                     {is_here.then(|| view! { <Icon glyph=Glyph::Check attr:data-tick=""/> })}
                 </a>

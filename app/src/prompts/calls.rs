@@ -7,9 +7,7 @@ use leptos::{
 
 use super::{
     links::ListQuery,
-    shapes::{
-        CompareView, EditView, HeadView, ListView, Place, SaveOutcome, SettingsView, VersionsView,
-    },
+    shapes::{CompareView, EditView, HeadView, ListView, SaveOutcome, SettingsView, VersionsView},
 };
 use crate::error::UiError;
 
@@ -23,13 +21,6 @@ use crate::context;
 pub async fn load_prompts(project: String, query: ListQuery) -> Result<ListView, UiError> {
     let cx = context::member(&project).await?;
     gather::list(&cx, &query).await
-}
-
-/// Whether there is such a prompt, and what never changes while one looks at it.
-#[server]
-pub async fn load_place(project: String, name: String) -> Result<Place, UiError> {
-    let cx = context::member(&project).await?;
-    gather::place(&cx, &name).await
 }
 
 /// The prompt's header.

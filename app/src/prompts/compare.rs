@@ -11,10 +11,12 @@ use super::{
     calls::load_comparison,
     comparison::{Cache, Comparison, Line, MessagePart, Setting, Side, VariableRow},
     links,
-    shapes::{CompareView, Compared, Place},
+    parts::typed,
+    shapes::{CompareView, Compared, Here, Place},
     words,
 };
 use crate::{
+    error::UiError,
     live::use_feed,
     ui::{
         Badge, Empty, Glyph, Hash, Icon, Loaded, Nobody, Status, TableSkeleton, TableWrap, Tone,
@@ -25,30 +27,52 @@ use crate::{
 /// Characters of a change's description shown in a choice.
 const MAX_WORDS: usize = 48;
 
+/// What the tab shows.
+#[derive(Clone, Copy)]
+pub struct Comparing {
+    view: Resource<Result<Option<CompareView>, UiError>>,
+}
+
+impl Comparing {
+    /// Loads while its tab is the one shown.
+    pub fn new(here: Memo<Here>, tab: Memo<String>) -> Self {
+        let query = use_query_map();
+        let wanted = Memo::new(move |_| {
+            let number = |name| {
+                query.with(|query| query.get(name).and_then(|text| text.parse::<i32>().ok()))
+            };
+            (number("from"), number("to"))
+        });
+        let heard = use_feed().heard(&["version", "deployment"]);
+        let view = Resource::new(
+            move || (*tab.read() == "compare").then(|| (here.get(), wanted.get(), heard.get())),
+            async |wanted| match wanted {
+                None => Ok(None),
+                Some((here, (from, to), _)) => load_comparison(here.project, here.name, from, to)
+                    .await
+                    .map(Some),
+            },
+        );
+        Self { view }
+    }
+}
+
 /// The tab.
 #[component]
-pub fn CompareTab(place: Place) -> impl IntoView {
-    let query = use_query_map();
-    let wanted = Memo::new(move |_| {
-        let number =
-            |name| query.with(|query| query.get(name).and_then(|text| text.parse::<i32>().ok()));
-        (number("from"), number("to"))
-    });
-    let heard = use_feed().heard(&["version", "deployment"]);
-    let key = (place.project.clone(), place.name.clone());
-    let comparison = Resource::new(
-        move || (key.clone(), wanted.get(), heard.get()),
-        |((project, name), (from, to), _)| load_comparison(project, name, from, to),
-    );
+pub fn CompareTab(place: Place, comparison: Comparing) -> impl IntoView {
     view! {
-        <Loaded
-            from=comparison
-            skeleton=|| view! { <TableSkeleton columns=&["Before", "After"] label="Comparing"/> }
-            let:shown
-        >
-            <Shown place=place.clone() shown/>
+        <Loaded from=comparison.view skeleton=|| view! { <Skeleton/> } let:shown>
+            {match shown {
+                None => view! { <Skeleton/> }.into_any(),
+                Some(shown) => view! { <Shown place=place.clone() shown/> }.into_any(),
+            }}
         </Loaded>
     }
+}
+
+#[component]
+fn Skeleton() -> impl IntoView {
+    view! { <TableSkeleton columns=&["Before", "After"] label="Comparing"/> }
 }
 
 #[component]
@@ -108,20 +132,17 @@ fn Choose(place: Place, versions: Vec<Version>, from: Version, to: Version) -> i
     };
     let (from_choices, to_choices) = (choices(&from), choices(&to));
     // Without script the browser sends the form; with it the page stays.
-    let (old, new) = (RwSignal::new(from.number), RwSignal::new(to.number));
-    let set = |signal: RwSignal<i32>| {
-        move |event| {
-            if let Ok(number) = event_target_value(&event).parse() {
-                signal.set(number);
-            }
-        }
-    };
     let navigate = use_navigate();
-    let here = place.clone();
+    let (here, from_number, to_number) = (place.clone(), from.number, to.number);
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        let (old, new) = (old.get_untracked(), new.get_untracked());
-        let address = links::compare(&here.project, &here.name, old, new);
+        let chosen = |id, before| {
+            typed(id)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(before)
+        };
+        let (from, to) = (chosen("from", from_number), chosen("to", to_number));
+        let address = links::compare(&here.project, &here.name, from, to);
         navigate(&address, NavigateOptions::default());
     };
     let swapped = links::compare(&place.project, &place.name, to.number, from.number);
@@ -130,12 +151,12 @@ fn Choose(place: Place, versions: Vec<Version>, from: Version, to: Version) -> i
             <input type="hidden" name="tab" value="compare"/>
             <div class="field">
                 <label for="from">"From"</label>
-                <select class="input" id="from" name="from" on:change=set(old)>{from_choices}</select>
+                <select class="input" id="from" name="from">{from_choices}</select>
             </div>
             <Icon glyph=Glyph::ArrowRight/>
             <div class="field">
                 <label for="to">"To"</label>
-                <select class="input" id="to" name="to" on:change=set(new)>{to_choices}</select>
+                <select class="input" id="to" name="to">{to_choices}</select>
             </div>
             <button type="submit" class="btn">"Compare"</button>
             <a class="btn" data-kind="quiet" href=swapped>"Swap"</a>

@@ -11,8 +11,8 @@ use super::{
     comparison::compare,
     links::{ListQuery, Order},
     shapes::{
-        CompareView, Compared, EditView, HeadView, ListView, Live, Place, SaveOutcome,
-        SettingsView, Use, VersionsView,
+        CompareView, Compared, EditView, HeadView, ListView, Live, SaveOutcome, SettingsView, Use,
+        VersionsView,
     },
     tree::Folder,
 };
@@ -60,15 +60,6 @@ pub async fn list(cx: &Cx, query: &ListQuery) -> Result<ListView, UiError> {
     })
 }
 
-pub async fn place(cx: &Cx, name: &str) -> Result<Place, UiError> {
-    find(cx, name).await?;
-    Ok(Place {
-        project: cx.project.slug.clone(),
-        name: name.to_owned(),
-        public_url: cx.public_url.to_string(),
-    })
-}
-
 pub async fn head(cx: &Cx, name: &str) -> Result<HeadView, UiError> {
     let prompt = find(cx, name).await?;
     let serving = prompt
@@ -92,6 +83,7 @@ pub async fn head(cx: &Cx, name: &str) -> Result<HeadView, UiError> {
     Ok(HeadView {
         prompt,
         live,
+        public_url: cx.public_url.to_string(),
         now: cx.now,
     })
 }

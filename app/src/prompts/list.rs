@@ -13,7 +13,7 @@ use leptos_router::{
 use super::{
     calls::load_prompts,
     links::{self, ListQuery, Order},
-    parts::{EnvBadge, env_state},
+    parts::{EnvBadge, env_state, typed},
     shapes::{ListView, author},
     tree::{Branch, total, tree},
     words,
@@ -206,21 +206,19 @@ fn Filters(project: String, query: ListQuery) -> impl IntoView {
         .collect_view();
     let is_by_name = query.order == Order::Name;
     // Without script the browser sends the form; with it the page stays.
-    let (search, by_name) = (
-        RwSignal::new(query.search.clone()),
-        RwSignal::new(is_by_name),
-    );
     let navigate = use_navigate();
     let action = links::all(&project);
     let wanted = query.clone();
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let query = wanted.with(|query| {
-            search.get_untracked().trim().clone_into(&mut query.search);
-            query.order = if by_name.get_untracked() {
-                Order::Name
-            } else {
-                Order::Changed
+            typed("q")
+                .unwrap_or_default()
+                .trim()
+                .clone_into(&mut query.search);
+            query.order = match typed("order").as_deref() {
+                Some("name") => Order::Name,
+                _ => Order::Changed,
             };
         });
         navigate(&links::list(&project, &query), NavigateOptions::default());
@@ -232,12 +230,12 @@ fn Filters(project: String, query: ListQuery) -> impl IntoView {
                 <label for="q">"Search names and descriptions"</label>
                 <span class="affix">
                     <Icon glyph=Glyph::Search/>
-                    <input class="input" id="q" name="q" type="search" value=query.search on:input=move |event| search.set(event_target_value(&event))/>
+                    <input class="input" id="q" name="q" type="search" value=query.search/>
                 </span>
             </div>
             <div class="field">
                 <label for="order">"Order"</label>
-                <select class="input" id="order" name="order" on:change=move |event| by_name.set(event_target_value(&event) == "name")>
+                <select class="input" id="order" name="order">
                     <option value="" selected=!is_by_name>"Last changed"</option>
                     <option value="name" selected=is_by_name>"Name"</option>
                 </select>

@@ -22,3 +22,4 @@ mod words;
 
 pub use list::PromptsPage;
 pub use new::NewPromptPage;
+pub use shapes::Here;

@@ -29,6 +29,15 @@ pub fn remember_refusal() {
     }
 }
 
+/// What stands in a control now, in the browser. Asked of the page itself: what was typed before
+/// the script woke up counts too.
+pub fn typed(id: &str) -> Option<String> {
+    let control = document().get_element_by_id(id)?;
+    web_sys::js_sys::Reflect::get(&control, &"value".into())
+        .ok()?
+        .as_string()
+}
+
 /// What an environment serves: `ahead` of production, the `same`, or nothing.
 pub fn env_state(serving: Option<&Serving>, active: Option<i32>) -> Option<&'static str> {
     match serving {

@@ -6,10 +6,12 @@ use leptos::prelude::*;
 
 use super::{
     calls::Promote as Promotion,
-    parts::refusal,
     shapes::{Place, VersionsView},
 };
-use crate::ui::{Dialog, DialogHead, Field, Glyph, Icon, Refusal};
+use crate::{
+    error::UiError,
+    ui::{Dialog, DialogHead, Field, Glyph, Icon, Refusal},
+};
 
 /// The button and its dialog; nothing where the version serves everywhere already.
 #[component]
@@ -18,6 +20,7 @@ pub fn Promote(
     number: i32,
     shown: VersionsView,
     action: ServerAction<Promotion>,
+    error: Signal<Option<UiError>>,
 ) -> impl IntoView {
     let mut choices = shown
         .environments
@@ -62,7 +65,7 @@ pub fn Promote(
                     <Field id="promote-reason" label="Reason" is_optional=true hint="Goes to the audit log.">
                         <input class="input" id="promote-reason" name="reason" maxlength="1000" autocomplete="off"/>
                     </Field>
-                    <Refusal error=refusal(action)/>
+                    <Refusal error/>
                 </div>
                 <footer class="dialog-foot">
                     <span class="note">"Connected clients switch within about a second."</span>

@@ -5,84 +5,134 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
-    calls::{load_head, load_place},
-    compare::CompareTab,
+    calls::load_head,
+    compare::{CompareTab, Comparing},
     edit::EditTab,
     links,
     parts::{EnvBadge, Ver, remember_refusal},
-    settings::SettingsTab,
-    shapes::{HeadView, Live, Place},
-    versions::VersionsTab,
+    settings::{Settings, SettingsTab},
+    shapes::{HeadView, Here, Live, Place},
+    versions::{Versions, VersionsTab},
 };
 use crate::{
+    error::UiError,
     frame::{use_membership, use_project},
     live::use_feed,
-    releases::ReleasesTab,
-    ui::{Glyph, Heading, Icon, Loaded, LoadedPage, RelativeTime, Tab, Tabs, Tag, Who},
+    releases::{History, ReleasesTab},
+    ui::{ErrorPage, ErrorView, Glyph, Heading, Icon, RelativeTime, Tab, Tabs, Tag, Who},
 };
 
 /// `/p/<project>/prompts/<name>`.
+///
+/// Everything that loads is made here and handed down: what is made inside a suspended view is
+/// made several times on the server, and gone in the browser as soon as that view loads again.
 #[component]
 pub fn PromptPage() -> impl IntoView {
     remember_refusal();
     let project = use_project();
     let params = use_params_map();
-    let name = Memo::new(move |_| params.with(|params| params.get("name").unwrap_or_default()));
-    // Only whether it is there: what changes is loaded by each part, so that a change
-    // elsewhere never takes the editor out of somebody's hands.
-    let place = Resource::new(
-        move || (project.get(), name.get()),
-        |(project, name)| load_place(project, name),
+    let query = use_query_map();
+    let here = Memo::new(move |_| Here {
+        project: project.get(),
+        name: params.with(|params| params.get("name").unwrap_or_default()),
+    });
+    let tab = Memo::new(move |_| query.with(|query| query.get("tab").unwrap_or_default()));
+    let heard = use_feed().heard(&["deployment", "version", "prompt", "clients"]);
+    let head = Resource::new(
+        move || (here.get(), heard.get()),
+        |(here, _)| load_head(here.project, here.name),
     );
+    let views = Views {
+        versions: Versions::new(here, tab),
+        comparison: Comparing::new(here, tab),
+        history: History::new(here, tab),
+        settings: Settings::new(here, tab),
+    };
     view! {
-        <LoadedPage from=place let:place>
-            <Head place=place.clone()/>
-            <Panel place/>
-        </LoadedPage>
+        <Transition>
+            <Body head here tab views/>
+        </Transition>
     }
 }
 
-/// The tab one is on.
-fn use_tab() -> Memo<String> {
-    let query = use_query_map();
-    Memo::new(move |_| query.with(|query| query.get("tab").unwrap_or_default()))
+/// What the tabs show.
+#[derive(Clone, Copy)]
+struct Views {
+    versions: Versions,
+    comparison: Comparing,
+    history: History,
+    settings: Settings,
 }
 
 #[component]
-fn Panel(place: Place) -> impl IntoView {
-    let tab = use_tab();
+fn Body(
+    head: Resource<Result<HeadView, UiError>>,
+    here: Memo<Here>,
+    tab: Memo<String>,
+    views: Views,
+) -> impl IntoView {
+    // Stays what it is while the header loads again or cannot: a change elsewhere never takes
+    // the editor out of somebody's hands.
+    let place = Memo::new(move |before: Option<&Option<Place>>| {
+        let here = here.get();
+        match head.get() {
+            Some(Ok(head)) => Some(Place {
+                project: here.project,
+                name: here.name,
+                public_url: head.public_url,
+            }),
+            Some(Err(UiError::NotFound(_))) => None,
+            Some(Err(_)) | None => before
+                .cloned()
+                .flatten()
+                .filter(|place| place.name == here.name && place.project == here.project),
+        }
+    });
+    let n_versions = Memo::new(move |_| head.get()?.ok()?.prompt.latest_version);
+    let header = move || {
+        Suspend::new(async move {
+            match head.await {
+                Ok(head) => view! { <Header here=here.get_untracked() head/> }.into_any(),
+                Err(error) if place.get_untracked().is_some() => {
+                    let retry = Callback::new(move |()| head.refetch());
+                    view! { <ErrorView error retry/> }.into_any()
+                }
+                Err(error) => view! { <ErrorPage error/> }.into_any(),
+            }
+        })
+    };
+    let body = move || {
+        place.get().map(|place| {
+            view! {
+                <PromptTabs place=place.clone() n_versions tab/>
+                <Panel place tab views/>
+            }
+        })
+    };
+    view! {
+        {header}
+        {body}
+    }
+}
+
+#[component]
+fn Panel(place: Place, tab: Memo<String>, views: Views) -> impl IntoView {
     move || {
         let place = place.clone();
         match tab.get().as_str() {
-            "compare" => view! { <CompareTab place/> }.into_any(),
+            "compare" => view! { <CompareTab place comparison=views.comparison/> }.into_any(),
             "edit" => view! { <EditTab place/> }.into_any(),
-            "releases" => view! { <ReleasesTab project=place.project name=place.name/> }.into_any(),
-            "settings" => view! { <SettingsTab place/> }.into_any(),
-            _ => view! { <VersionsTab place/> }.into_any(),
+            "releases" => view! { <ReleasesTab history=views.history/> }.into_any(),
+            "settings" => view! { <SettingsTab place settings=views.settings/> }.into_any(),
+            _ => view! { <VersionsTab place versions=views.versions/> }.into_any(),
         }
     }
 }
 
-/// Name, what is live, and the tabs.
 #[component]
-fn Head(place: Place) -> impl IntoView {
-    let heard = use_feed().heard(&["deployment", "version", "prompt", "clients"]);
-    let key = (place.project.clone(), place.name.clone());
-    let head = Resource::new(
-        move || (key.clone(), heard.get()),
-        |((project, name), _)| load_head(project, name),
-    );
-    view! {
-        <Loaded from=head let:head>
-            <Header place=place.clone() head/>
-        </Loaded>
-    }
-}
-
-#[component]
-fn Header(place: Place, head: HeadView) -> impl IntoView {
+fn Header(here: Here, head: HeadView) -> impl IntoView {
     let membership = use_membership();
-    let Place { project, name, .. } = place;
+    let Here { project, name } = here;
     let prompt = head.prompt;
     let tags = prompt
         .tags
@@ -134,7 +184,6 @@ fn Header(place: Place, head: HeadView) -> impl IntoView {
             <div class="actions">{edit}{back}</div>
             <dl class="bar">{live}{also}</dl>
         </header>
-        <PromptTabs project name n_versions=prompt.latest_version/>
     }
 }
 
@@ -164,11 +213,12 @@ fn live_facts(live: Live, now: chrono::DateTime<chrono::Utc>) -> impl IntoView {
     }
 }
 
+/// The tabs, with the number of versions.
 #[component]
-fn PromptTabs(project: String, name: String, n_versions: Option<i32>) -> impl IntoView {
-    let current = use_tab();
+fn PromptTabs(place: Place, n_versions: Memo<Option<i32>>, tab: Memo<String>) -> impl IntoView {
     let tabs = Signal::derive(move || {
-        let current = current.get();
+        let current = tab.get();
+        let n_versions = n_versions.get().map(i64::from);
         [
             ("Versions", ""),
             ("Compare", "compare"),
@@ -179,8 +229,8 @@ fn PromptTabs(project: String, name: String, n_versions: Option<i32>) -> impl In
         .into_iter()
         .map(|(word, tab)| Tab {
             word,
-            href: links::tab(&project, &name, tab),
-            count: n_versions.map(i64::from).filter(|_| tab.is_empty()),
+            href: links::tab(&place.project, &place.name, tab),
+            count: n_versions.filter(|_| tab.is_empty()),
             is_current: current == tab,
         })
         .collect::<Vec<_>>()

@@ -7,10 +7,11 @@ use super::{
     calls::{DescribePrompt, load_settings},
     links,
     parts::{FormRefusal, Uses, field_error, refusal},
-    shapes::{Place, SettingsView},
+    shapes::{Here, Place, SettingsView},
     words,
 };
 use crate::{
+    error::UiError,
     frame::use_membership,
     live::use_feed,
     ui::{Field, Loaded, RelativeTime, TableSkeleton, described_by},
@@ -18,42 +19,85 @@ use crate::{
 
 const FIELDS: &[(&str, &str)] = &[("description", "Description"), ("tags", "Tags")];
 
+/// What the tab shows, and what is done there.
+#[derive(Clone, Copy)]
+pub struct Settings {
+    view: Resource<Result<Option<SettingsView>, UiError>>,
+    describing: Describing,
+}
+
+/// The description as it is being changed.
+#[derive(Clone, Copy)]
+struct Describing {
+    action: ServerAction<DescribePrompt>,
+    error: Signal<Option<UiError>>,
+    description_error: Signal<Option<String>>,
+    tags_error: Signal<Option<String>>,
+}
+
+impl Settings {
+    /// Loads while its tab is the one shown.
+    pub fn new(here: Memo<Here>, tab: Memo<String>) -> Self {
+        let action = ServerAction::<DescribePrompt>::new();
+        let error = refusal(action);
+        let heard = use_feed().heard(&["prompt", "deployment", "version"]);
+        let view = Resource::new(
+            move || {
+                let is_shown = *tab.read() == "settings";
+                is_shown.then(|| (here.get(), heard.get(), action.version().get()))
+            },
+            async |wanted| match wanted {
+                None => Ok(None),
+                Some((here, _, _)) => load_settings(here.project, here.name).await.map(Some),
+            },
+        );
+        Self {
+            view,
+            describing: Describing {
+                action,
+                error,
+                description_error: field_error(error, "description"),
+                tags_error: field_error(error, "tags"),
+            },
+        }
+    }
+}
+
 /// The tab.
 #[component]
-pub fn SettingsTab(place: Place) -> impl IntoView {
-    let describe = ServerAction::<DescribePrompt>::new();
-    let heard = use_feed().heard(&["prompt", "deployment", "version"]);
-    let key = (place.project.clone(), place.name.clone());
-    let settings = Resource::new(
-        move || (key.clone(), heard.get(), describe.version().get()),
-        |((project, name), _, _)| load_settings(project, name),
-    );
+pub fn SettingsTab(place: Place, settings: Settings) -> impl IntoView {
     view! {
-        <Loaded
-            from=settings
-            skeleton=|| view! { <TableSkeleton columns=&["Settings"] label="Loading settings"/> }
-            let:shown
-        >
-            <div class="stack" data-gap="wide" data-width="form">
-                <Describe place=place.clone() shown=shown.clone() describe/>
-                <Fetch place=place.clone() shown=shown.clone()/>
-                <WhereUsed place=place.clone() shown=shown.clone()/>
-                <Facts shown/>
-            </div>
+        <Loaded from=settings.view skeleton=|| view! { <Skeleton/> } let:shown>
+            {match shown {
+                None => view! { <Skeleton/> }.into_any(),
+                Some(shown) => view! {
+                    <div class="stack" data-gap="wide" data-width="form">
+                        <Describe place=place.clone() shown=shown.clone() describing=settings.describing/>
+                        <Fetch place=place.clone() shown=shown.clone()/>
+                        <WhereUsed place=place.clone() shown=shown.clone()/>
+                        <Facts shown/>
+                    </div>
+                }
+                .into_any(),
+            }}
         </Loaded>
     }
 }
 
 #[component]
-fn Describe(
-    place: Place,
-    shown: SettingsView,
-    describe: ServerAction<DescribePrompt>,
-) -> impl IntoView {
+fn Skeleton() -> impl IntoView {
+    view! { <TableSkeleton columns=&["Settings"] label="Loading settings"/> }
+}
+
+#[component]
+fn Describe(place: Place, shown: SettingsView, describing: Describing) -> impl IntoView {
     let may_write = use_membership().may(Permission::WriteDrafts);
-    let error = refusal(describe);
-    let description_error = field_error(error, "description");
-    let tags_error = field_error(error, "tags");
+    let Describing {
+        action: describe,
+        error,
+        description_error,
+        tags_error,
+    } = describing;
     let is_saved = move || describe.value().with(|value| matches!(value, Some(Ok(()))));
     let foot = if may_write {
         let is_busy = move || describe.pending().get().then_some("true");

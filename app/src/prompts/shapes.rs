@@ -30,8 +30,17 @@ pub struct ListView {
     pub now: DateTime<Utc>,
 }
 
-/// A prompt that is there, and what does not change while one looks at it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Which prompt an address is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Here {
+    /// The project's address.
+    pub project: String,
+    /// The prompt's name.
+    pub name: String,
+}
+
+/// A prompt that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The project's address.
     pub project: String,
@@ -48,6 +57,8 @@ pub struct HeadView {
     pub prompt: Prompt,
     /// What serves production, with its hash and its clients.
     pub live: Option<Live>,
+    /// The address of this server.
+    pub public_url: String,
     /// When this was read.
     pub now: DateTime<Utc>,
 }

@@ -20,17 +20,35 @@ use super::{
     words,
 };
 use crate::{
+    error::UiError,
     frame::use_membership,
     ui::{Badge, Glyph, Icon, Nobody, Refusal, Status, TableWrap, Tone},
 };
 
-/// What is done with versions. They outlive a reload of what is shown, and so do their refusals.
+/// What is done with versions. It outlives a reload of what is shown, and so do refusals.
 #[derive(Clone, Copy)]
 pub struct Actions {
     /// Moving one along its life.
     pub status: ServerAction<SetStatus>,
+    /// Why that was refused.
+    pub status_error: Signal<Option<UiError>>,
     /// Putting one into an environment.
     pub promote: ServerAction<Promotion>,
+    /// Why that was refused.
+    pub promote_error: Signal<Option<UiError>>,
+}
+
+impl Actions {
+    /// Nothing done yet.
+    pub fn new() -> Self {
+        let (status, promote) = (ServerAction::new(), ServerAction::new());
+        Self {
+            status,
+            status_error: refusal(status),
+            promote,
+            promote_error: refusal(promote),
+        }
+    }
 }
 
 /// The version.
@@ -64,7 +82,7 @@ pub fn Chosen(
                 <Buttons place=place.clone() chosen=chosen.clone() shown actions/>
                 {description}
             </header>
-            <Refusal error=refusal(actions.status)/>
+            <Refusal error=actions.status_error/>
             <Messages content=content.clone() project=place.project.clone() anchor="m"/>
             {written}
             <Variables number=version.number content=content.clone()/>
@@ -72,7 +90,7 @@ pub fn Chosen(
             {content.response_format.map(|format| view! {
                 <section class="section" aria-labelledby="rf-h">
                     <div class="section-head"><h3 id="rf-h">"Response format"</h3></div>
-                    <pre class="code" tabindex="0" role="region" aria-label="Response format"><code>{words::pretty(&format)}</code></pre>
+                    <pre class="code" tabindex="0" role="region" aria-label="Response format, as JSON"><code>{words::pretty(&format)}</code></pre>
                 </section>
             })}
         </article>
@@ -117,7 +135,7 @@ fn Buttons(
     });
     let promote = membership
         .may(Permission::RequestPromotion)
-        .then(|| view! { <Promote place number shown action=actions.promote/> });
+        .then(|| view! { <Promote place number shown action=actions.promote error=actions.promote_error/> });
     let moves = moves(chosen.version.status);
     let more = (may_write && !moves.is_empty()).then(|| {
         let items = moves

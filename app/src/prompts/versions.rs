@@ -9,45 +9,74 @@ use super::{
     calls::load_versions,
     evidence::Evidence,
     links,
-    shapes::{Place, VersionsView},
+    shapes::{Here, Place, VersionsView},
     version::{Actions, Chosen},
 };
 use crate::{
+    error::UiError,
     frame::use_membership,
     live::use_feed,
     ui::{Empty, Glyph, Icon, Loaded, RelativeTime, Status},
 };
 
+/// What the tab shows, and what is done there.
+#[derive(Clone, Copy)]
+pub struct Versions {
+    view: Resource<Result<Option<VersionsView>, UiError>>,
+    wanted: Memo<(Option<i32>, String)>,
+    actions: Actions,
+}
+
+impl Versions {
+    /// Loads while its tab is the one shown.
+    pub fn new(here: Memo<Here>, tab: Memo<String>) -> Self {
+        let query = use_query_map();
+        let wanted = Memo::new(move |_| {
+            query.with(|query| {
+                let number: Option<i32> = query.get("version").and_then(|text| text.parse().ok());
+                (number, query.get("cursor").unwrap_or_default())
+            })
+        });
+        let actions = Actions::new();
+        let heard = use_feed().heard(&["version", "deployment", "prompt", "environment"]);
+        let view = Resource::new(
+            move || {
+                let is_shown =
+                    !["compare", "edit", "releases", "settings"].contains(&tab.read().as_str());
+                is_shown.then(|| {
+                    let version = actions.status.version().get();
+                    (here.get(), wanted.get(), heard.get(), version)
+                })
+            },
+            async |wanted| match wanted {
+                None => Ok(None),
+                Some((here, (number, cursor), _, _)) => {
+                    load_versions(here.project, here.name, number, cursor)
+                        .await
+                        .map(Some)
+                }
+            },
+        );
+        Self {
+            view,
+            wanted,
+            actions,
+        }
+    }
+}
+
 /// The tab.
 #[component]
-pub fn VersionsTab(place: Place) -> impl IntoView {
-    let query = use_query_map();
-    let wanted = Memo::new(move |_| {
-        query.with(|query| {
-            let number: Option<i32> = query.get("version").and_then(|text| text.parse().ok());
-            (number, query.get("cursor").unwrap_or_default())
-        })
-    });
-    let actions = Actions {
-        status: ServerAction::new(),
-        promote: ServerAction::new(),
-    };
-    let heard = use_feed().heard(&["version", "deployment", "prompt", "environment"]);
-    let key = (place.project.clone(), place.name.clone());
-    let versions = Resource::new(
-        move || {
-            (
-                key.clone(),
-                wanted.get(),
-                heard.get(),
-                actions.status.version().get(),
-            )
-        },
-        |((project, name), (number, cursor), _, _)| load_versions(project, name, number, cursor),
-    );
+pub fn VersionsTab(place: Place, versions: Versions) -> impl IntoView {
     view! {
-        <Loaded from=versions skeleton=|| view! { <Skeleton/> } let:shown>
-            <Shown place=place.clone() cursor=wanted.get_untracked().1 shown actions/>
+        <Loaded from=versions.view skeleton=|| view! { <Skeleton/> } let:shown>
+            {match shown {
+                None => view! { <Skeleton/> }.into_any(),
+                Some(shown) => {
+                    let cursor = versions.wanted.get_untracked().1;
+                    view! { <Shown place=place.clone() cursor shown actions=versions.actions/> }.into_any()
+                }
+            }}
         </Loaded>
     }
 }

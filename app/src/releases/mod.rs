@@ -8,7 +8,7 @@ mod tab;
 
 pub use propagation::PropagationPage;
 pub use roll_back::RollBackPage;
-pub use tab::{ReleasesTab, change, confirmed, kind};
+pub use tab::{History, ReleasesTab, change, confirmed, kind};
 
 /// Where one rolls a prompt back; `to` preselects a version.
 #[must_use]

@@ -9,40 +9,74 @@ use super::{
     deployment_address, prompt_address, roll_back_address,
 };
 use crate::{
+    error::UiError,
     live::use_feed,
-    ui::{Badge, Empty, Glyph, Icon, Loaded, Nobody, Pager, RelativeTime, TableWrap, Tone},
+    prompts::Here,
+    ui::{
+        Badge, Empty, Glyph, Icon, Loaded, Nobody, Pager, RelativeTime, TableSkeleton, TableWrap,
+        Tone,
+    },
 };
+
+/// What the tab shows; made by the prompt's page.
+#[derive(Clone, Copy)]
+pub struct History {
+    view: Resource<Result<Option<Releases>, UiError>>,
+    here: Memo<Here>,
+    wanted: Memo<(Option<String>, Option<String>)>,
+}
+
+impl History {
+    /// Loads while its tab is the one shown.
+    pub fn new(here: Memo<Here>, tab: Memo<String>) -> Self {
+        let query = use_query_map();
+        let wanted = Memo::new(move |_| {
+            let query = query.read();
+            let place = query.get("place").filter(|place| !place.is_empty());
+            (place, query.get("cursor"))
+        });
+        let heard = use_feed().heard(&["deployment", "clients", "environment"]);
+        let view = Resource::new(
+            move || {
+                let is_shown = *tab.read() == "releases";
+                is_shown.then(|| (here.get(), wanted.get(), heard.get()))
+            },
+            async |wanted| match wanted {
+                None => Ok(None),
+                Some((Here { project, name }, (place, cursor), _)) => {
+                    calls::read_releases(project, name, place, cursor)
+                        .await
+                        .map(Some)
+                }
+            },
+        );
+        Self { view, here, wanted }
+    }
+}
 
 /// `?tab=releases&place=&cursor=`
 #[component]
 pub fn ReleasesTab(
-    /// The project's address.
-    #[prop(into)]
-    project: String,
-    /// The prompt's name.
-    #[prop(into)]
-    name: String,
+    /// What it shows.
+    history: History,
 ) -> impl IntoView {
-    let query = use_query_map();
-    let place = Memo::new(move |_| query.read().get("place").filter(|place| !place.is_empty()));
-    let cursor = Memo::new(move |_| query.read().get("cursor"));
-    let heard = use_feed().heard(&["deployment", "clients", "environment"]);
-    let at = StoredValue::new((project, name));
-    let releases = Resource::new(
-        move || (place.get(), cursor.get(), heard.get()),
-        move |(place, cursor, _)| {
-            let (project, name) = at.get_value();
-            calls::read_releases(project, name, place, cursor)
-        },
-    );
     view! {
-        <Loaded from=releases let:releases>
-            {
-                let (project, name) = at.get_value();
-                content(&project, &name, place.get_untracked().as_deref(), cursor.get_untracked().is_some(), releases)
-            }
+        <Loaded from=history.view skeleton=|| view! { <Skeleton/> } let:shown>
+            {match shown {
+                None => view! { <Skeleton/> }.into_any(),
+                Some(shown) => {
+                    let Here { project, name } = history.here.get_untracked();
+                    let (place, cursor) = history.wanted.get_untracked();
+                    content(&project, &name, place.as_deref(), cursor.is_some(), shown).into_any()
+                }
+            }}
         </Loaded>
     }
+}
+
+#[component]
+fn Skeleton() -> impl IntoView {
+    view! { <TableSkeleton columns=&["Environment", "Change", "Kind", "Reason", "By", "When"] label="Loading releases"/> }
 }
 
 fn content(

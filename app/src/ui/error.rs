@@ -56,20 +56,10 @@ pub fn ErrorPage(
     /// Why.
     error: UiError,
 ) -> impl IntoView {
-    let request = SharedValue::new(|| {
-        #[cfg(feature = "ssr")]
-        {
-            answer_with(error.status());
-            crate::context::request()
-                .ok()
-                .map(|request| request.id.to_string())
-                .filter(|id| !id.is_empty())
-        }
-        #[cfg(not(feature = "ssr"))]
-        None::<String>
-    });
+    #[cfg(feature = "ssr")]
+    answer_with(error.status());
     let (title, text) = words(&error);
-    let facts = request.into_inner().map(
+    let facts = request_id().map(
         |request| view! { <dl class="facts"><dt>"Request"</dt><dd><code>{request}</code></dd></dl> },
     );
     // External: a page that failed is best left with a whole new page.
@@ -134,6 +124,19 @@ pub fn sentence(text: &str) -> String {
         "."
     };
     format!("{}{}{end}", first.to_uppercase(), rest.as_str())
+}
+
+/// The number under which the request for this document stands in the log; nothing on a page that
+/// was reached without one. Not a shared value: this runs in suspended views, several times.
+fn request_id() -> Option<String> {
+    #[cfg(feature = "ssr")]
+    let id = crate::frame::request_id();
+    #[cfg(not(feature = "ssr"))]
+    let id = Owner::current_shared_context()
+        .filter(|shared| shared.during_hydration())
+        .and_then(|_| document().query_selector("meta[name=request-id]").ok()?)
+        .and_then(|element| element.get_attribute("content"));
+    id.filter(|id| !id.is_empty())
 }
 
 #[cfg(feature = "ssr")]

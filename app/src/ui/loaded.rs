@@ -96,7 +96,8 @@ pub fn TableWrap(
     children: Children,
 ) -> impl IntoView {
     let is_pending = use_context::<IsPending>().map(|IsPending(is_pending)| is_pending);
-    let busy = move || is_pending.and_then(|is_pending| is_pending.get().then_some("true"));
+    // On the way to another page the signal goes before the table does.
+    let busy = move || is_pending.and_then(|is_pending| is_pending.try_get()?.then_some("true"));
     let (tab, role, label) = if label.is_empty() {
         (None, None, None)
     } else {

@@ -31,7 +31,7 @@ pub fn Side(desk: Desk) -> impl IntoView {
         )
     };
     view! {
-        <aside class="editor-side" aria-label="Preview and findings">
+        <aside class="editor-side" aria-label="Preview and findings" tabindex="0">
             <section class="section" aria-labelledby="pv-h">
                 <div class="section-head">
                     <h2 id="pv-h">"Preview"</h2>
