@@ -18,6 +18,7 @@ mod scan;
 
 pub(crate) use agreement::unused;
 pub(crate) use parse::refuse_oversize;
+pub(crate) use scan::scan;
 
 /// Most messages of one version.
 pub const MAX_MESSAGES: usize = 1_000;

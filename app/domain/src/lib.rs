@@ -26,3 +26,5 @@ pub mod project;
 
 pub mod release;
 pub mod stats;
+
+pub mod suite;

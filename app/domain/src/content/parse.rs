@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::{Number, Value};
 
 use super::agreement::disagreements;
-use super::scan::scan;
+use super::scan;
 use super::{
     ChatMessage, Content, Kind, MAX_BYTES, MAX_MESSAGES, Message, Model, Placeholder, Role,
 };

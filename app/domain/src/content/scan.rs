@@ -15,7 +15,7 @@ const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 const MAX_LISTED: usize = 100;
 
 /// Every unfit text and number; an error if the value is too deep to be looked at.
-pub(super) fn scan(path: &str, value: &Value) -> Result<Vec<FieldError>, Vec<FieldError>> {
+pub(crate) fn scan(path: &str, value: &Value) -> Result<Vec<FieldError>, Vec<FieldError>> {
     let mut scan = Scan {
         path: vec![Step::Member(path)],
         errors: Vec::new(),
