@@ -160,10 +160,12 @@ pub enum Permission {
     ReadPeople,
     /// Create prompts and versions, change a version's status by hand.
     WriteDrafts,
+    /// Write suites, launch and cancel runs, ask the gate.
+    RunEvals,
     /// Ask for a version to serve an environment.
     RequestPromotion,
-    /// Put a version into a protected environment.
-    PromoteProtected,
+    /// Approve or reject a promotion that somebody else asked for.
+    Approve,
     /// Roll an environment back.
     RollBack,
     /// Deploy past the policy, with a reason.
@@ -174,12 +176,13 @@ pub enum Permission {
 
 impl Permission {
     /// All permissions.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Read,
         Self::ReadPeople,
         Self::WriteDrafts,
+        Self::RunEvals,
         Self::RequestPromotion,
-        Self::PromoteProtected,
+        Self::Approve,
         Self::RollBack,
         Self::BreakGlass,
         Self::Administer,
@@ -190,8 +193,10 @@ impl Permission {
     pub const fn role(self) -> Role {
         match self {
             Self::Read | Self::ReadPeople => Role::Viewer,
-            Self::WriteDrafts | Self::RequestPromotion | Self::RollBack => Role::Editor,
-            Self::PromoteProtected | Self::BreakGlass => Role::Approver,
+            Self::WriteDrafts | Self::RunEvals | Self::RequestPromotion | Self::RollBack => {
+                Role::Editor
+            },
+            Self::Approve | Self::BreakGlass => Role::Approver,
             Self::Administer => Role::Admin,
         }
     }
@@ -203,8 +208,9 @@ impl Permission {
         match self {
             Self::Read => Scope::PromptsRead,
             Self::WriteDrafts => Scope::DraftsWrite,
+            Self::RunEvals => Scope::EvalsRun,
             Self::RequestPromotion | Self::RollBack => Scope::PromotionsRequest,
-            Self::ReadPeople | Self::PromoteProtected | Self::BreakGlass | Self::Administer => {
+            Self::ReadPeople | Self::Approve | Self::BreakGlass | Self::Administer => {
                 Scope::Admin
             }
         }

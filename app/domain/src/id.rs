@@ -51,4 +51,12 @@ ids! {
     DeploymentId,
     /// A request to serve a version in an environment.
     PromotionId,
+    /// An endpoint where models answer.
+    ProviderId,
+    /// A suite of golden cases.
+    SuiteId,
+    /// One golden case; it keeps its id when it is edited.
+    CaseId,
+    /// One run of a content on a suite's cases.
+    RunId,
 }

@@ -27,4 +27,6 @@ pub mod project;
 pub mod release;
 pub mod stats;
 
+pub mod provider;
+pub mod run;
 pub mod suite;

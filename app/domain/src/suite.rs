@@ -13,10 +13,12 @@ use crate::{
 };
 
 mod scorer;
+mod shape;
 mod smoke;
 pub(crate) mod value;
 
 pub use scorer::{Scorer, ScorerKind};
+pub use shape::{KeptCase, Suite, SuiteRevision};
 pub use smoke::{SMOKE, smoke};
 
 /// The longest name of a suite, in characters.
