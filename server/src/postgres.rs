@@ -28,6 +28,7 @@ use home::Home;
 const EXEC: &str = "__postgres";
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A running Postgres that belongs to this process. Dropping it stops it.
 #[derive(Debug)]
@@ -204,12 +205,21 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
         .append(true)
         .open(&path)
         .with_context(|| format!("{}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!("another cueline already uses {}", data_dir.display())
+    // One that was just killed holds it for another moment.
+    let give_up = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => {
+                thread::sleep(PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                bail!("another cueline already uses {}", data_dir.display())
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).context("cannot lock the data directory");
+            }
         }
-        Err(TryLockError::Error(error)) => Err(error).context("cannot lock the data directory"),
     }
 }
 
