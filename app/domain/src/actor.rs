@@ -262,6 +262,12 @@ impl Who {
         }
     }
 
+    /// Whether it is the same person or key; the system is nobody.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.kind() == other.kind() && self.id().is_some() && self.id() == other.id()
+    }
+
     /// The id behind the name, where there is one.
     #[must_use]
     pub const fn id(&self) -> Option<Uuid> {

@@ -3,8 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+mod evidence;
+
+pub use evidence::{
+    Approval, Comment, Evidence, GateEvidence, MAX_AGE_HOURS, missing, open_status,
+};
+
 use crate::{
-    actor::{Actor, Denied, Permission, Who},
+    actor::{Actor, Denied, Grant, Permission, Who},
     id::{DeploymentId, PromotionId},
     prompt::PromptName,
 };
@@ -125,6 +131,26 @@ pub enum PromotionStatus {
     Cancelled,
 }
 
+impl PromotionStatus {
+    /// The word used in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Approved => "approved",
+            Self::Executed => "executed",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether it can still become something.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Approved)
+    }
+}
+
 /// A request to serve a version in an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -149,6 +175,34 @@ pub struct Promotion {
     pub requested_at: DateTime<Utc>,
     /// What came of it.
     pub deployment_id: Option<DeploymentId>,
+    /// When it is to be executed by itself, once nothing is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execute_at: Option<DateTime<Utc>>,
+}
+
+/// A promotion with what it is decided on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FullPromotion {
+    /// The request.
+    #[serde(flatten)]
+    pub promotion: Promotion,
+    /// Who wrote the version.
+    pub author: Who,
+    /// The evidence: as it is now while the promotion is open, as it was when it ended.
+    pub evidence: Evidence,
+    /// Names the evidence; an approval that carries it is refused when it has changed since.
+    pub evidence_hash: String,
+    /// The approvals, oldest first; those on other evidence no longer count.
+    pub approvals: Vec<Approval>,
+    /// What was said, oldest first.
+    pub comments: Vec<Comment>,
+    /// Who ended it.
+    pub settled_by: Option<Who>,
+    /// When.
+    pub settled_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub settled_reason: Option<String>,
 }
 
 /// Why a release was refused.
@@ -157,14 +211,26 @@ pub enum Refusal {
     /// The actor may not.
     #[error(transparent)]
     Denied(#[from] Denied),
-    /// The environment is protected and the actor cannot vouch for it.
-    #[error("{environment} is protected: {denied}")]
-    Protected {
+    /// The environment's policy asks for more.
+    #[error("{environment} is protected; still missing: {}", .missing.join("; "))]
+    Missing {
         /// The environment.
         environment: String,
         /// What is missing.
-        denied: Denied,
+        missing: Vec<String>,
     },
+    /// Nobody approves their own work.
+    #[error("nobody approves what they {0} themselves: another approver has to")]
+    OwnWork(&'static str),
+    /// Approvals are given by people.
+    #[error("approvals are given by people: a key can request, comment and execute")]
+    NotAPerson,
+    /// It is over.
+    #[error("this promotion is {} already", .0.word())]
+    Over(PromotionStatus),
+    /// What was looked at is no longer so.
+    #[error("the evidence changed since it was looked at: look again before you decide")]
+    OtherEvidence,
     /// It serves already.
     #[error("version {version} already serves {environment}")]
     AlreadyServing {
@@ -212,20 +278,27 @@ pub enum Refusal {
     ReasonMissing,
 }
 
-/// Whether `by` may put a version into an environment with this policy.
-///
-/// Gates and approvals are evidence a promotion collects; until they exist the
-/// approver's own word is what protects a protected environment.
-pub fn may_promote(by: &Actor, environment: &str, policy: &Policy) -> Result<(), Refusal> {
-    by.may_in(Permission::RequestPromotion, environment)?;
-    if policy.asks_for_nothing() {
-        return Ok(());
+/// Whether `by` may approve what `requesters` asked for and `authors` wrote. Whoever made a key
+/// stands among them with it: a key is no second person.
+pub fn may_approve(
+    by: &Actor,
+    environment: &str,
+    requesters: &[Who],
+    authors: &[Who],
+) -> Result<(), Refusal> {
+    // First, so that a key with every scope hears why it cannot.
+    if !matches!(by.grant, Grant::Role(_)) {
+        return Err(Refusal::NotAPerson);
     }
-    by.may_in(Permission::PromoteProtected, environment)
-        .map_err(|denied| Refusal::Protected {
-            environment: environment.to_owned(),
-            denied,
-        })
+    by.may_in(Permission::Approve, environment)?;
+    let is_among = |whos: &[Who]| whos.iter().any(|who| who.is_same(&by.who));
+    if is_among(authors) {
+        return Err(Refusal::OwnWork("wrote"));
+    }
+    if is_among(requesters) {
+        return Err(Refusal::OwnWork("asked for"));
+    }
+    Ok(())
 }
 
 /// What served, oldest first, as far as a rollback needs to know.
@@ -409,15 +482,40 @@ mod tests {
     }
 
     #[test]
-    fn a_protected_environment_needs_an_approver() {
-        assert!(may_promote(&person(Role::Editor), "staging", &Policy::default()).is_ok());
-        assert!(may_promote(&person(Role::Approver), "production", &Policy::guarded()).is_ok());
-        let refusal =
-            may_promote(&person(Role::Editor), "production", &Policy::guarded()).unwrap_err();
+    fn nobody_approves_their_own_work() {
+        let someone = |n: u128| Who::Person {
+            id: PersonId(Uuid::from_u128(n)),
+            name: format!("person {n}"),
+        };
+        let lead = person(Role::Approver);
+        let own = std::slice::from_ref(&lead.who);
+        let check = |by: &Actor, requesters: &[Who], authors: &[Who]| {
+            may_approve(by, "production", requesters, authors).map_err(|refusal| refusal.to_string())
+        };
+        assert_eq!(check(&lead, &[someone(1)], &[someone(2)]), Ok(()));
         assert_eq!(
-            refusal.to_string(),
-            "production is protected: this needs the approver role; yours is editor"
+            check(&lead, own, &[someone(2)]).unwrap_err(),
+            "nobody approves what they asked for themselves: another approver has to"
         );
-        assert!(may_promote(&person(Role::Viewer), "staging", &Policy::default()).is_err());
+        assert_eq!(
+            check(&lead, &[someone(1)], &[someone(2), lead.who.clone()]).unwrap_err(),
+            "nobody approves what they wrote themselves: another approver has to"
+        );
+        assert_eq!(
+            check(&person(Role::Editor), &[someone(1)], &[someone(2)]).unwrap_err(),
+            "this needs the approver role; yours is editor"
+        );
+        let key = Actor {
+            who: Who::Key {
+                id: crate::id::KeyId(Uuid::nil()),
+                name: "ci".into(),
+            },
+            grant: Grant::Scopes {
+                scopes: vec![crate::actor::Scope::Admin],
+                environments: None,
+            },
+            ..lead.clone()
+        };
+        assert_eq!(check(&key, &[someone(1)], &[someone(2)]), Err(Refusal::NotAPerson.to_string()));
     }
 }

@@ -105,6 +105,31 @@ impl Place {
         })
     }
 
+    /// The environment's row.
+    pub const fn environment_id(&self) -> EnvironmentId {
+        self.environment_id
+    }
+
+    /// Refuses what serves already.
+    pub fn check_new(&self, version: &Target) -> Result<()> {
+        match &self.current {
+            Some(current) if current.version == version.id => Err(Refusal::AlreadyServing {
+                version: version.number,
+                environment: self.environment.clone(),
+            }
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// A draft that is asked for starts testing.
+    pub async fn start_testing(&self, command: &mut Command, version: &Target) -> Result<()> {
+        if version.status == Status::Draft {
+            set_status(command, version.id, version.status.test()?).await?;
+        }
+        Ok(())
+    }
+
     fn check_unchanged(&self, seen: Option<DeploymentId>) -> Result<()> {
         match &self.current {
             Some(current) if Some(current.deployment) != seen => Err(Refusal::Overtaken {
@@ -152,15 +177,7 @@ impl Place {
         kind: DeploymentKind,
         reason: &str,
     ) -> Result<Deployment> {
-        if let Some(current) = &self.current
-            && current.version == version.id
-        {
-            return Err(Refusal::AlreadyServing {
-                version: version.number,
-                environment: self.environment.clone(),
-            }
-            .into());
-        }
+        self.check_new(version)?;
         let status = self.move_statuses(command, version).await?;
         let deployment = Deployment {
             deployment_id: new_id(),

@@ -64,6 +64,11 @@ impl Command {
         json!(self.who)
     }
 
+    /// When it happens.
+    pub const fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
     /// Records what was done; `action` is `noun.verb`.
     pub fn record(&mut self, action: &'static str, subject: impl Into<String>, detail: Value) {
         self.entries.push((action, subject.into(), detail));

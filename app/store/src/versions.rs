@@ -319,6 +319,17 @@ struct Loaded {
     direct: Vec<VersionId>,
 }
 
+/// The content with its snippets expanded, as saving it would.
+pub(crate) async fn compose(
+    db: &mut PgConnection,
+    by: &Actor,
+    prompt: &PromptName,
+    content: &Content,
+) -> Result<Content> {
+    let Loaded { snippets, .. } = load_snippets(db, by, content).await?;
+    template::compose("content", prompt.as_str(), content, &snippets).map_err(Error::Invalid)
+}
+
 /// Every snippet the content includes, and those they include.
 async fn load_snippets(db: &mut PgConnection, by: &Actor, content: &Content) -> Result<Loaded> {
     let named: HashSet<Include> = content.includes().into_iter().collect();

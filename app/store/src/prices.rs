@@ -1,0 +1,24 @@
+//! What tokens cost: effective-dated rows, the same for all projects. Seeded by a migration and
+//! kept up by the operator; the code knows no price.
+
+use chrono::NaiveDate;
+use domain::cost::Price;
+
+use crate::{Result, Store};
+
+/// The rows of a provider's model, oldest first.
+pub async fn of_model(store: &Store, provider: &str, model: &str) -> Result<Vec<Price>> {
+    let rows = sqlx::query_as!(
+        Price,
+        r#"select provider, model, valid_from as "valid_from: NaiveDate", input, write_5m, write_1h, read, output,
+                  min_cacheable_tokens
+           from price
+           where provider = $1 and model = $2
+           order by valid_from"#,
+        provider,
+        model,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(rows)
+}
