@@ -27,4 +27,5 @@ pub mod project;
 pub mod release;
 pub mod stats;
 
+pub mod scoring;
 pub mod suite;
