@@ -29,4 +29,5 @@ pub mod stats;
 
 pub mod provider;
 pub mod run;
+pub mod scoring;
 pub mod suite;
