@@ -97,9 +97,9 @@ impl From<store::Error> for UiError {
         match error {
             store::Error::NotFound(noun) => Self::NotFound(noun.to_owned()),
             store::Error::Denied(denied) => Self::Denied(denied.to_string()),
-            store::Error::Release(refusal @ domain::release::Refusal::Protected { .. }) => {
-                Self::Denied(refusal.to_string())
-            }
+            store::Error::Release(
+                refusal @ (Refusal::Missing { .. } | Refusal::OwnWork(_) | Refusal::NotAPerson),
+            ) => Self::Denied(refusal.to_string()),
             store::Error::Release(refusal) => Self::Refused(refusal.to_string()),
             store::Error::Conflict { message, .. } => Self::Refused(message),
             store::Error::Invalid(errors) => Self::Invalid(errors),

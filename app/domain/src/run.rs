@@ -51,6 +51,14 @@ impl RunStatus {
         }
     }
 
+    /// The status of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled]
+            .into_iter()
+            .find(|status| status.word() == word)
+    }
+
     /// Whether nothing more will happen to it.
     #[must_use]
     pub const fn is_over(self) -> bool {
@@ -254,4 +262,71 @@ pub struct AnsweredBy {
     pub left_out: Vec<String>,
     /// How often it was tried.
     pub n_tries: u32,
+}
+
+/// What became of a case from the baseline to the candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CaseChange))]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Passed, and fails now.
+    Lost,
+    /// Failed, and passes now.
+    Gained,
+    /// Passes under both.
+    BothPass,
+    /// Fails under both.
+    BothFail,
+    /// The baseline did not run it.
+    New,
+}
+
+impl Change {
+    /// From what the baseline and the candidate made of it.
+    #[must_use]
+    pub const fn of(before: Option<bool>, after: bool) -> Self {
+        match (before, after) {
+            (Some(true), false) => Self::Lost,
+            (Some(false), true) => Self::Gained,
+            (Some(true), true) => Self::BothPass,
+            (Some(false), false) => Self::BothFail,
+            (None, _) => Self::New,
+        }
+    }
+
+    /// The word used in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Gained => "gained",
+            Self::BothPass => "both_pass",
+            Self::BothFail => "both_fail",
+            Self::New => "new",
+        }
+    }
+
+    /// The change of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Lost, Self::Gained, Self::BothPass, Self::BothFail, Self::New]
+            .into_iter()
+            .find(|change| change.word() == word)
+    }
+}
+
+/// One case of two runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ComparedCase {
+    /// The case.
+    pub case: CaseId,
+    /// Where it stands in the suite.
+    pub position: i32,
+    /// What became of it.
+    pub change: Change,
+    /// Whether losing it alone fails a gate.
+    pub must_pass: bool,
+    /// Whether the baseline's repeats disagreed.
+    pub flaky: bool,
 }

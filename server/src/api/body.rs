@@ -104,6 +104,26 @@ impl<T: Submitted> FromRequest<AppState> for Body<T> {
     }
 }
 
+/// A JSON body of a known shape none of whose members must be there: an empty body is one too.
+pub struct MaybeBody<T>(pub T);
+
+impl<T: Submitted> FromRequest<AppState> for MaybeBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &AppState) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body).await?;
+        let body = if bytes.is_empty() {
+            Value::Object(serde_json::Map::new())
+        } else {
+            parse(&bytes)?
+        };
+        T::parse(Fields::new("", body))
+            .map(Self)
+            .map_err(|errors| ApiError::invalid(&errors))
+    }
+}
+
 /// Ends the reading of something made of parts that must be there, and were when nothing was refused.
 pub fn built<T>(fields: Fields, build: impl FnOnce() -> Option<T>) -> Result<T, Vec<FieldError>> {
     fields

@@ -181,12 +181,26 @@ impl From<release::Refusal> for ApiError {
         use release::Refusal;
         let code = match &refusal {
             Refusal::Denied(denied) => return denied.clone().into(),
-            Refusal::Protected { denied, .. } => {
-                let mut error = Self::from(denied.clone());
-                "environment_protected".clone_into(&mut error.0.code);
-                error.0.detail = refusal.to_string();
+            Refusal::Missing { missing, .. } => {
+                let mut error = Self::new(
+                    StatusCode::FORBIDDEN,
+                    "environment_protected",
+                    refusal.to_string(),
+                );
+                error.0.errors = missing
+                    .iter()
+                    .map(|missing| json!({ "missing": missing }))
+                    .collect();
                 return error;
             }
+            Refusal::OwnWork(_) => {
+                return Self::new(StatusCode::FORBIDDEN, "own_work", refusal.to_string());
+            }
+            Refusal::NotAPerson => {
+                return Self::new(StatusCode::FORBIDDEN, "not_a_person", refusal.to_string());
+            }
+            Refusal::Over(_) => "promotion_over",
+            Refusal::OtherEvidence => "other_evidence",
             Refusal::ReasonMissing => return Self::invalid_field("reason", refusal.to_string()),
             Refusal::AlreadyServing { .. } => "already_serving",
             Refusal::NothingServes { .. } => "nothing_serves",

@@ -4,10 +4,12 @@
 mod audit;
 pub mod auth;
 pub mod body;
+mod cases;
 mod consumers;
 mod docs;
 mod environments;
 pub mod error;
+mod gate;
 mod guard;
 mod idempotency;
 mod keys;
@@ -17,9 +19,12 @@ mod openapi;
 mod params;
 mod promotions;
 mod prompts;
+mod providers;
 mod releases;
 mod resolve;
+mod runs;
 mod stream;
+mod suites;
 mod versions;
 
 use axum::{Router, middleware};
@@ -71,7 +76,14 @@ fn control_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(versions::compare))
             .routes(routes!(versions::set_status))
             .routes(routes!(versions::uses))
-            .routes(routes!(promotions::list, promotions::create))
+            .routes(routes!(promotions::of_prompt, promotions::create))
+            .routes(routes!(promotions::list))
+            .routes(routes!(promotions::show))
+            .routes(routes!(promotions::approve))
+            .routes(routes!(promotions::reject))
+            .routes(routes!(promotions::cancel))
+            .routes(routes!(promotions::execute))
+            .routes(routes!(promotions::comment))
             .routes(routes!(releases::of_prompt))
             .routes(routes!(releases::roll_back))
             .routes(routes!(releases::break_glass))
@@ -80,6 +92,22 @@ fn control_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(consumers::list))
             .routes(routes!(environments::list, environments::create))
             .routes(routes!(environments::set_policy))
+            .routes(routes!(providers::list, providers::save))
+            .routes(routes!(suites::list, suites::create))
+            .routes(routes!(suites::show, suites::change))
+            .routes(routes!(suites::revisions))
+            .routes(routes!(cases::list, cases::add))
+            .routes(routes!(cases::change, cases::remove))
+            .routes(routes!(cases::export))
+            .routes(routes!(runs::list, runs::create))
+            .routes(routes!(runs::show))
+            .routes(routes!(runs::results))
+            .routes(routes!(runs::compare))
+            .routes(routes!(runs::cancel))
+            .routes(routes!(gate::ask))
+            .routes(routes!(gate::show))
+            .routes(routes!(gate::rules))
+            .routes(routes!(gate::set_rule))
             .routes(routes!(members::list, members::create))
             .routes(routes!(members::set_role, members::remove))
             .routes(routes!(keys::list, keys::create))

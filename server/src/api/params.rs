@@ -9,7 +9,7 @@ use axum::{
 };
 use domain::{
     field::FieldError,
-    id::{DeploymentId, KeyId, PersonId},
+    id::{CaseId, DeploymentId, KeyId, PersonId, PromotionId, RunId, SuiteId},
     page::{PageError, PageRequest},
     prompt::{PromptName, check_slug},
 };
@@ -65,6 +65,25 @@ impl Segment for EnvironmentName {
     fn parse(text: &str) -> Result<Self> {
         check_slug(text).map_err(|_| not_found("environment"))?;
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// The environment beside a prompt's name.
+pub struct EnvironmentOf(pub String);
+
+impl Segment for EnvironmentOf {
+    const NAME: &'static str = "environment";
+
+    fn parse(text: &str) -> Result<Self> {
+        EnvironmentName::parse(text).map(|EnvironmentName(name)| Self(name))
+    }
+}
+
+impl Segment for CaseId {
+    const NAME: &'static str = "case";
+
+    fn parse(text: &str) -> Result<Self> {
+        text.parse().map_err(|_| not_found("case"))
     }
 }
 
@@ -130,6 +149,9 @@ ids! {
     DeploymentId "deployment",
     KeyId "key",
     PersonId "member",
+    PromotionId "promotion",
+    RunId "run",
+    SuiteId "suite",
 }
 
 /// The query's parameters, all as text; [`Checks`] reads what the text says.

@@ -1,21 +1,26 @@
 //! Requests to serve a version.
 
 use axum::{Json, extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
 use domain::{
     field::{FieldError, Fields},
-    id::DeploymentId,
+    id::{DeploymentId, PromotionId},
     page::Listing,
     prompt::PromptName,
-    release::Promotion,
+    release::{FullPromotion, Promotion},
 };
-use store::releases::Release;
-use utoipa::ToSchema;
+use serde::Deserialize;
+use store::{
+    promotions::{self, Filter},
+    releases::Release,
+};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     auth::Caller,
-    body::{Body, Submitted, built, id, number},
-    error::Result,
-    params::{FromPath, Query},
+    body::{Body, MaybeBody, Submitted, built, id, number},
+    error::{ApiError, Result},
+    params::{FromPath, Query, present},
     prompts, releases,
     versions::Paging,
 };
@@ -25,18 +30,231 @@ use crate::state::AppState;
 #[utoipa::path(get, path = "/prompts/{name}/promotions", tag = "releases",
     params(("name" = String, Path, description = "the prompt; `/` as %2F"), Paging),
     responses((status = 200, description = "a page", body = Listing<Promotion>)))]
-pub async fn list(
+pub async fn of_prompt(
     State(state): State<AppState>,
     Caller(actor): Caller,
     FromPath(name): FromPath<PromptName>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Listing<Promotion>>> {
     let page = paging.read()?;
-    let promotions = store::promotions::list(&state.store, &actor, &name, &page).await?;
+    let filter = Filter {
+        prompt: Some(&name),
+        is_open: false,
+    };
+    let now = state.clock.now();
+    let promotions = promotions::list(&state.store, &actor, filter, &page, now).await?;
     if promotions.items.is_empty() {
         prompts::find(&state, &actor, &name).await?;
     }
     Ok(Json(promotions))
+}
+
+/// Which promotions.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// `open` for those that wait for something or can be executed; all when left out.
+    status: Option<String>,
+    /// Rows on a page, 1 to 200; 50 when left out.
+    limit: Option<String>,
+    /// Where the page starts: an earlier page's `next_cursor`.
+    cursor: Option<String>,
+}
+
+/// The project's promotions, newest first.
+#[utoipa::path(get, path = "/promotions", tag = "releases", params(Wanted),
+    responses((status = 200, description = "a page", body = Listing<Promotion>)))]
+pub async fn list(
+    State(state): State<AppState>,
+    Caller(actor): Caller,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Listing<Promotion>>> {
+    let page = Paging::of(wanted.limit, wanted.cursor).read()?;
+    let is_open = match present(wanted.status.as_deref()) {
+        None => false,
+        Some("open") => true,
+        Some(_) => return Err(ApiError::invalid_field("status", "must be `open`")),
+    };
+    let filter = Filter {
+        prompt: None,
+        is_open,
+    };
+    let now = state.clock.now();
+    let promotions = promotions::list(&state.store, &actor, filter, &page, now).await?;
+    Ok(Json(promotions))
+}
+
+/// One promotion with what it is decided on.
+#[utoipa::path(get, path = "/promotions/{id}", tag = "releases",
+    params(("id" = String, Path, description = "the promotion")),
+    responses((status = 200, description = "the promotion", body = FullPromotion)))]
+pub async fn show(
+    State(state): State<AppState>,
+    Caller(actor): Caller,
+    FromPath(id): FromPath<PromotionId>,
+) -> Result<Json<FullPromotion>> {
+    let now = state.clock.now();
+    let promotion = promotions::find(&state.store, &actor, id, now).await?;
+    Ok(Json(promotion.ok_or(store::Error::NotFound("promotion"))?))
+}
+
+/// An approval.
+#[derive(ToSchema)]
+pub struct NewApproval {
+    /// For those who read it later.
+    #[schema(required = false)]
+    comment: String,
+    /// The `evidence_hash` of what was looked at: refused when the evidence is another by now.
+    evidence: Option<String>,
+}
+
+impl Submitted for NewApproval {
+    fn parse(mut fields: Fields) -> Result<Self, Vec<FieldError>> {
+        let comment = fields.text("comment").unwrap_or_default();
+        let evidence = fields.text("evidence").filter(|hash| !hash.is_empty());
+        fields.finish(|| Self { comment, evidence })
+    }
+}
+
+/// Approves. People only, and nobody what they wrote or asked for themselves.
+#[utoipa::path(post, path = "/promotions/{id}/approve", tag = "releases", request_body = NewApproval,
+    params(("id" = String, Path, description = "the promotion")),
+    responses(
+        (status = 200, description = "as it is now", body = FullPromotion),
+        (status = 403, description = "`own_work`, `not_a_person` or `forbidden`"),
+        (status = 409, description = "`promotion_over`, `approved_already` or `other_evidence`"),
+    ))]
+pub async fn approve(
+    State(state): State<AppState>,
+    Caller(actor): Caller,
+    FromPath(id): FromPath<PromotionId>,
+    MaybeBody(new): MaybeBody<NewApproval>,
+) -> Result<Json<FullPromotion>> {
+    let now = state.clock.now();
+    let seen = new.evidence.as_deref();
+    let promotion =
+        promotions::approve(&state.store, &actor, id, &new.comment, seen, now).await?;
+    Ok(Json(promotion))
+}
+
+/// Why.
+#[derive(ToSchema)]
+pub struct Why {
+    /// For those who read it later.
+    #[schema(required = false)]
+    reason: String,
+}
+
+impl Submitted for Why {
+    fn parse(mut fields: Fields) -> Result<Self, Vec<FieldError>> {
+        let reason = fields.text("reason").unwrap_or_default();
+        fields.finish(|| Self { reason })
+    }
+}
+
+/// Rejects, with a reason.
+#[utoipa::path(post, path = "/promotions/{id}/reject", tag = "releases", request_body = Why,
+    params(("id" = String, Path, description = "the promotion")),
+    responses(
+        (status = 200, description = "as it is now", body = FullPromotion),
+        (status = 403, description = "`own_work`, `not_a_person` or `forbidden`"),
+        (status = 409, description = "`promotion_over`"),
+    ))]
+pub async fn reject(
+    State(state): State<AppState>,
+    Caller(actor): Caller,
+    FromPath(id): FromPath<PromotionId>,
+    MaybeBody(why): MaybeBody<Why>,
+) -> Result<Json<FullPromotion>> {
+    let now = state.clock.now();
+    let promotion = promotions::reject(&state.store, &actor, id, &why.reason, now).await?;
+    Ok(Json(promotion))
+}
+
+/// Takes the request back.
+#[utoipa::path(post, path = "/promotions/{id}/cancel", tag = "releases", request_body = Why,
+    params(("id" = String, Path, description = "the promotion")),
+    responses(
+        (status = 200, description = "as it is now", body = FullPromotion),
+        (status = 409, description = "`promotion_over`"),
+    ))]
+pub async fn cancel(
+    State(state): State<AppState>,
+    Caller(actor): Caller,
+    FromPath(id): FromPath<PromotionId>,
+    MaybeBody(why): MaybeBody<Why>,
+) -> Result<Json<FullPromotion>> {
+    let now = state.clock.now();
+    let promotion = promotions::cancel(&state.store, &actor, id, &why.reason, now).await?;
+    Ok(Json(promotion))
+}
+
+/// When to execute.
+#[derive(ToSchema)]
+pub struct When {
+    /// A moment to come; at once when left out.
+    at: Option<DateTime<Utc>>,
+}
+
+impl Submitted for When {
+    fn parse(mut fields: Fields) -> Result<Self, Vec<FieldError>> {
+        let at = fields.text("at").filter(|at| !at.is_empty()).and_then(|at| {
+            DateTime::parse_from_rfc3339(&at)
+                .map_err(|_| fields.refuse("at", "must be a time such as 2026-03-14T09:00:00Z"))
+                .ok()
+        });
+        fields.finish(|| Self {
+            at: at.map(|at| at.to_utc()),
+        })
+    }
+}
+
+/// Executes what is approved, now or at a set time.
+#[utoipa::path(post, path = "/promotions/{id}/execute", tag = "releases", request_body = When,
+    params(("id" = String, Path, description = "the promotion")),
+    responses(
+        (status = 200, description = "as it is now", body = FullPromotion),
+        (status = 403, description = "`environment_protected` names what is missing"),
+        (status = 409, description = "`promotion_over`, `already_serving` or `overtaken`"),
+    ))]
+pub async fn execute(
+    State(state): State<AppState>,
+    Caller(actor): Caller,
+    FromPath(id): FromPath<PromotionId>,
+    MaybeBody(when): MaybeBody<When>,
+) -> Result<Json<FullPromotion>> {
+    let now = state.clock.now();
+    let promotion = promotions::execute(&state.store, &actor, id, when.at, now).await?;
+    Ok(Json(promotion))
+}
+
+/// Something to say.
+#[derive(ToSchema)]
+pub struct NewComment {
+    /// What.
+    text: String,
+}
+
+impl Submitted for NewComment {
+    fn parse(mut fields: Fields) -> Result<Self, Vec<FieldError>> {
+        let text = fields.required_text("text");
+        fields.finish(|| Self { text })
+    }
+}
+
+/// Says something about a promotion.
+#[utoipa::path(post, path = "/promotions/{id}/comments", tag = "releases", request_body = NewComment,
+    params(("id" = String, Path, description = "the promotion")),
+    responses((status = 201, description = "as it is now", body = FullPromotion)))]
+pub async fn comment(
+    State(state): State<AppState>,
+    Caller(actor): Caller,
+    FromPath(id): FromPath<PromotionId>,
+    Body(new): Body<NewComment>,
+) -> Result<(StatusCode, Json<FullPromotion>)> {
+    let now = state.clock.now();
+    let promotion = promotions::comment(&state.store, &actor, id, &new.text, now).await?;
+    Ok((StatusCode::CREATED, Json(promotion)))
 }
 
 /// What is to serve where, and why.
@@ -76,8 +294,7 @@ impl Submitted for NewPromotion {
     params(("name" = String, Path, description = "the prompt; `/` as %2F")),
     responses(
         (status = 201, description = "`executed`, or what is still missing", body = Promotion),
-        (status = 403, description = "`environment_protected` names the role or scope that is missing"),
-        (status = 409, description = "`already_serving` or `overtaken`"),
+        (status = 409, description = "`already_serving`, `promotion_open` or `overtaken`"),
     ))]
 pub async fn create(
     State(state): State<AppState>,
@@ -93,6 +310,6 @@ pub async fn create(
     };
     let now = state.clock.now();
     let promotion =
-        store::promotions::request(&state.store, &actor, &release, new.version, now).await?;
+        promotions::request(&state.store, &actor, &release, new.version, now).await?;
     Ok((StatusCode::CREATED, Json(promotion)))
 }

@@ -39,6 +39,11 @@ pub struct Paging {
 }
 
 impl Paging {
+    /// From a query that has other parameters too.
+    pub const fn of(limit: Option<String>, cursor: Option<String>) -> Self {
+        Self { limit, cursor }
+    }
+
     /// The page that is wanted.
     pub fn read(&self) -> Result<domain::page::PageRequest> {
         let mut checks = Checks::default();

@@ -1,0 +1,194 @@
+//! What a scorer says of an output: the native ones here and now, the model-graded ones by asking
+//! the judge, webhooks by asking them.
+
+use std::time::Duration;
+
+use domain::{
+    content::ChatMessage,
+    scoring::{self, Output, Score, judge, webhook},
+    suite::{Case, Scorer, ScorerKind},
+};
+use futures::StreamExt;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::doors::Opened;
+use crate::llm::{Ask, LlmError};
+
+/// How long a webhook may take.
+const WEBHOOK_PATIENCE: Duration = Duration::from_secs(30);
+/// The most bytes of a webhook's answer.
+const MAX_WEBHOOK_ANSWER: usize = 64 * 1024;
+/// The most tokens of a judge's answer: a verdict and a reason.
+const MAX_JUDGE_TOKENS: u32 = 400;
+
+/// Asks judges and webhooks.
+pub struct Grader {
+    judge_model: String,
+    judge_door: Opened,
+    http: reqwest::Client,
+}
+
+impl Grader {
+    pub fn new(judge_model: String, judge_door: Opened) -> Result<Self, String> {
+        let http = crate::llm::http_client(WEBHOOK_PATIENCE)?;
+        Ok(Self {
+            judge_model,
+            judge_door,
+            http,
+        })
+    }
+
+    /// One score; nothing when cancelled meanwhile.
+    pub async fn grade(
+        &self,
+        scorer: &Scorer,
+        case: &Case,
+        output: &Output,
+        tools: Option<&[Value]>,
+        cancelled: &CancellationToken,
+    ) -> Option<Score> {
+        let expected = case.expected.as_ref();
+        match scorer.kind {
+            ScorerKind::Webhook => {
+                tokio::select! {
+                    () = cancelled.cancelled() => None,
+                    score = self.ask_webhook(scorer, case, output) => Some(score),
+                }
+            }
+            ScorerKind::Pairwise => self.compare(scorer, case, output, cancelled).await,
+            kind if kind.is_model_graded() => {
+                self.judge(scorer, case, &output.text, cancelled).await
+            }
+            _ => Some(scoring::score(scorer, expected, output, tools)),
+        }
+    }
+
+    /// Against what was expected, asked in both orders: judges favour a place.
+    async fn compare(
+        &self,
+        scorer: &Scorer,
+        case: &Case,
+        output: &Output,
+        cancelled: &CancellationToken,
+    ) -> Option<Score> {
+        let expected = case.expected.as_ref();
+        let Some(other) = expected.map(as_text) else {
+            return Some(Score::failed(
+                scorer,
+                "there is nothing to compare with: the case expects nothing",
+            ));
+        };
+        let questions = judge::pairwise(scorer, &case.variables, expected, &output.text, &other);
+        let mut model = String::new();
+        let mut preferences = Vec::with_capacity(2);
+        for question in questions {
+            let read = match self.ask_judge(question, cancelled).await? {
+                Ok((name, text)) => {
+                    model = name;
+                    judge::read_preference(&text).map_err(|error| error.to_string())
+                }
+                Err(words) => Err(words),
+            };
+            match read {
+                Ok(preference) => preferences.push(preference),
+                Err(words) => return Some(Score::failed(scorer, words)),
+            }
+        }
+        match preferences.as_slice() {
+            [first, swapped] => Some(judge::settle(scorer, &model, first, swapped)),
+            _ => None,
+        }
+    }
+
+    async fn judge(
+        &self,
+        scorer: &Scorer,
+        case: &Case,
+        output: &str,
+        cancelled: &CancellationToken,
+    ) -> Option<Score> {
+        let expected = case.expected.as_ref();
+        let question = judge::question(scorer, &case.variables, expected, output, None);
+        let score = self
+            .ask_judge(question, cancelled)
+            .await?
+            .and_then(|(model, text)| {
+                judge::read(scorer, &model, &text).map_err(|error| error.to_string())
+            });
+        Some(score.unwrap_or_else(|words| Score::failed(scorer, words)))
+    }
+
+    /// The judge's model, with its fingerprint where it has one, and its answer; nothing when cancelled.
+    async fn ask_judge(
+        &self,
+        messages: Vec<ChatMessage>,
+        cancelled: &CancellationToken,
+    ) -> Option<Result<(String, String), String>> {
+        let ask = Ask {
+            model: self.judge_model.clone(),
+            messages,
+            temperature: Some(0.0),
+            max_tokens: Some(MAX_JUDGE_TOKENS),
+            seed: Some(0),
+            ..Ask::default()
+        };
+        match self.judge_door.door.ask(&ask, cancelled).await {
+            Ok(answer) => {
+                let model = match &answer.fingerprint {
+                    Some(fingerprint) => format!("{} {fingerprint}", answer.model),
+                    None => answer.model,
+                };
+                Some(Ok((model, answer.text)))
+            }
+            Err(LlmError::Cancelled) => None,
+            Err(error) => Some(Err(format!("the judge did not answer: {error}"))),
+        }
+    }
+
+    async fn ask_webhook(&self, scorer: &Scorer, case: &Case, output: &Output) -> Score {
+        let Some(address) = scorer.value.as_ref().and_then(Value::as_str) else {
+            return Score::failed(scorer, "the webhook has no address");
+        };
+        match self.post(address, case, output).await {
+            Ok(answer) => webhook::read(scorer, &answer)
+                .unwrap_or_else(|error| Score::failed(scorer, error.to_string())),
+            Err(words) => Score::failed(scorer, words),
+        }
+    }
+
+    async fn post(&self, address: &str, case: &Case, output: &Output) -> Result<String, String> {
+        let prompt = case.note.as_str();
+        let request = webhook::request(prompt, &case.variables, case.expected.as_ref(), output);
+        // Without the address: it may hold a token.
+        let failed = |error: reqwest::Error| format!("the webhook did not answer: {}", error.without_url());
+        let response = self
+            .http
+            .post(address)
+            .json(&request)
+            .send()
+            .await
+            .map_err(failed)?;
+        if !response.status().is_success() {
+            return Err(format!("the webhook answered {}", response.status()));
+        }
+        let mut chunks = response.bytes_stream();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            bytes.extend_from_slice(&chunk.map_err(failed)?);
+            if bytes.len() > MAX_WEBHOOK_ANSWER {
+                return Err(format!(
+                    "the webhook's answer is longer than {MAX_WEBHOOK_ANSWER} bytes"
+                ));
+            }
+        }
+        String::from_utf8(bytes).map_err(|_| "the webhook's answer is not UTF-8".to_owned())
+    }
+}
+
+fn as_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
