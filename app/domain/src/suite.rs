@@ -12,6 +12,8 @@ use crate::{
     template::is_name,
 };
 
+#[cfg(feature = "eval")]
+pub mod import;
 mod scorer;
 mod shape;
 mod smoke;
