@@ -1,6 +1,8 @@
 //! The error that pages and server functions show: safe to print, safe to send to a browser.
 
 use domain::field::FieldError;
+#[cfg(feature = "ssr")]
+use domain::release;
 use leptos::{
     prelude::{FromServerFnError, ServerFnErrorErr},
     server_fn::codec::JsonEncoding,
@@ -98,7 +100,9 @@ impl From<store::Error> for UiError {
             store::Error::NotFound(noun) => Self::NotFound(noun.to_owned()),
             store::Error::Denied(denied) => Self::Denied(denied.to_string()),
             store::Error::Release(
-                refusal @ (Refusal::Missing { .. } | Refusal::OwnWork(_) | Refusal::NotAPerson),
+                refusal @ (release::Refusal::Missing { .. }
+                | release::Refusal::OwnWork(_)
+                | release::Refusal::NotAPerson),
             ) => Self::Denied(refusal.to_string()),
             store::Error::Release(refusal) => Self::Refused(refusal.to_string()),
             store::Error::Conflict { message, .. } => Self::Refused(message),

@@ -10,7 +10,10 @@ use axum::{
 use domain::{
     id::{CaseId, SuiteId},
     page::Listing,
-    suite::{Case, KeptCase, Origin, import},
+    suite::{
+        Case, KeptCase, Origin,
+        import::{self, Format},
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -64,7 +67,7 @@ pub async fn list(
 
 /// A file of cases, in the format that its content type or `?format=` names.
 pub struct CaseFile {
-    format: import::Format,
+    format: Format,
     text: String,
     is_preview: bool,
     origin: Origin,
@@ -93,13 +96,11 @@ impl FromRequest<AppState> for CaseFile {
             )
             .await?;
         let format = match present(reading.format.as_deref()) {
-            Some(word) => import::Format::from_word(word).ok_or_else(|| {
-                ApiError::invalid_field("format", "must be `json`, `jsonl`, `csv` or `promptfoo`")
-            })?,
+            Some(word) => read_format(word)?,
             None => format_of(&parts.headers)?,
         };
         let origin = match present(reading.origin.as_deref()) {
-            None if format == import::Format::Json => Origin::Manual,
+            None if format == Format::Jsonl => Origin::Manual,
             None => Origin::Import,
             Some(word) => Origin::ALL
                 .into_iter()
@@ -119,6 +120,18 @@ impl FromRequest<AppState> for CaseFile {
     }
 }
 
+fn read_format(word: &str) -> Result<Format> {
+    match word {
+        "json" | "jsonl" => Ok(Format::Jsonl),
+        "csv" => Ok(Format::Csv),
+        "promptfoo" => Ok(Format::Promptfoo),
+        _ => {
+            let words = "must be `json`, `jsonl`, `csv` or `promptfoo`";
+            Err(ApiError::invalid_field("format", words))
+        }
+    }
+}
+
 async fn read_text(headers: &HeaderMap, incoming: Incoming) -> Result<String> {
     let bytes = body::read(headers, incoming).await?;
     String::from_utf8(bytes.into()).map_err(|error| {
@@ -129,20 +142,21 @@ async fn read_text(headers: &HeaderMap, incoming: Incoming) -> Result<String> {
     })
 }
 
-fn format_of(headers: &HeaderMap) -> Result<import::Format> {
+fn format_of(headers: &HeaderMap) -> Result<Format> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .and_then(|kind| kind.split(';').next())
         .map(|kind| kind.trim().to_ascii_lowercase());
     match kind.as_deref() {
-        None | Some("application/json") => Ok(import::Format::Json),
-        Some("application/x-ndjson" | "application/jsonl" | "application/jsonlines") => {
-            Ok(import::Format::Jsonl)
-        }
-        Some("text/csv") => Ok(import::Format::Csv),
+        None
+        | Some(
+            "application/json" | "application/x-ndjson" | "application/jsonl"
+            | "application/jsonlines",
+        ) => Ok(Format::Jsonl),
+        Some("text/csv") => Ok(Format::Csv),
         Some("application/yaml" | "application/x-yaml" | "text/yaml") => {
-            Ok(import::Format::Promptfoo)
+            Ok(Format::Promptfoo)
         }
         Some(other) => Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -193,8 +207,15 @@ pub async fn add(
     file: CaseFile,
 ) -> Result<Json<Added>> {
     let suite = suites::find(&state, &actor, id).await?;
-    let read = import::read(file.format, &file.text, file.origin).map_err(ApiError::malformed)?;
-    let cases: Vec<Case> = read.cases.into_iter().map(|(_, case)| case).collect();
+    let read = import::read(file.format, &file.text);
+    let cases: Vec<Case> = read
+        .cases
+        .into_iter()
+        .map(|(_, case)| Case {
+            origin: file.origin,
+            ..case
+        })
+        .collect();
     let mut added = Added {
         added: cases.len(),
         rejected: read.rejected,
@@ -238,17 +259,14 @@ pub async fn export(
 ) -> Result<impl IntoResponse> {
     let suite = suites::find(&state, &actor, id).await?;
     let format = match present(writing.format.as_deref()) {
-        None => import::Format::Jsonl,
-        Some(word) => import::Format::from_word(word).ok_or_else(|| {
-            ApiError::invalid_field("format", "must be `json`, `jsonl`, `csv` or `promptfoo`")
-        })?,
+        None => Format::Jsonl,
+        Some(word) => read_format(word)?,
     };
     let cases = store::suites::all_cases(&state.store, &actor, id).await?;
     let (kind, ending) = match format {
-        import::Format::Json => ("application/json", "json"),
-        import::Format::Jsonl => ("application/x-ndjson", "jsonl"),
-        import::Format::Csv => ("text/csv; charset=utf-8", "csv"),
-        import::Format::Promptfoo => ("application/yaml", "yaml"),
+        Format::Jsonl => ("application/x-ndjson", "jsonl"),
+        Format::Csv => ("text/csv; charset=utf-8", "csv"),
+        Format::Promptfoo => ("application/yaml", "yaml"),
     };
     let disposition = format!("attachment; filename=\"suite-{}-r{}.{ending}\"", suite.id, suite.revision);
     let headers = [
