@@ -7,6 +7,24 @@ use anyhow::Context;
 use clap::Args;
 use serde::Deserialize;
 
+use crate::llm::{
+    BaseUrl,
+    keys::{EnvironmentKey, EnvironmentKeys, ExposeSecret, MasterKey, Secret},
+};
+
+/// What `--help` says about secrets: what stands in a command line, every process on the machine
+/// can read, so there are no flags for them.
+const SECRETS: &str = "\
+Secrets, from the environment only (CUELINE_SECRET_KEY also from cueline.toml, as secret_key):
+  CUELINE_SECRET_KEY  32 random bytes, hexadecimal or base64 (`openssl rand -hex 32`), which
+                      seal the model providers' API keys that are saved here. Without it no key
+                      can be saved. Keep it apart from the database's backups: who has both has
+                      the keys
+  OPENAI_API_KEY      for providers of kind openai without a saved key. Sent to
+                      https://api.openai.com or, where OPENAI_BASE_URL is set, to that host too
+  ANTHROPIC_API_KEY   the same for kind anthropic, https://api.anthropic.com and
+                      ANTHROPIC_BASE_URL";
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -21,6 +39,7 @@ pub enum LogFormat {
 /// What `cueline serve` can be told. Everything has a default.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[command(after_help = SECRETS)]
 pub struct Options {
     /// Address and port to listen on [default: 127.0.0.1:3000]
     #[arg(long, env = "CUELINE_LISTEN")]
@@ -63,6 +82,15 @@ pub struct Options {
     /// Seconds that open requests get to finish when the server is told to stop [default: 10]
     #[arg(long, env = "CUELINE_SHUTDOWN_SECONDS")]
     pub shutdown_seconds: Option<u64>,
+
+    /// Seals the providers' saved API keys
+    #[arg(skip)]
+    pub secret_key: Option<Secret>,
+
+    /// The providers' API keys of the environment
+    #[arg(skip)]
+    #[serde(skip)]
+    pub provider_keys: EnvironmentKeys,
 }
 
 /// What the server runs with.
@@ -88,11 +116,43 @@ pub struct Config {
     pub change_days: u32,
     /// How long a stop may take.
     pub shutdown_seconds: u64,
+    /// What providers' saved API keys are sealed with; none: none can be saved.
+    pub secret_key: Option<MasterKey>,
+    /// The keys for providers that have none saved.
+    pub provider_keys: EnvironmentKeys,
+}
+
+impl Options {
+    /// Reads what has no flag.
+    fn read_secrets(&mut self, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
+        let secret = |name: &str| said(variable(name).map(Secret::from));
+        let key_of = |maker: &str| -> anyhow::Result<EnvironmentKey> {
+            let name = format!("{maker}_BASE_URL");
+            let base_url = variable(&name).filter(|url| !url.trim().is_empty());
+            let base_url = base_url.map(|url| BaseUrl::parse(&url)).transpose();
+            Ok(EnvironmentKey {
+                key: secret(&format!("{maker}_API_KEY")),
+                base_url: base_url.with_context(|| format!("{name} cannot be used"))?,
+            })
+        };
+        self.secret_key = secret("CUELINE_SECRET_KEY");
+        self.provider_keys = EnvironmentKeys {
+            openai: key_of("OPENAI")?,
+            anthropic: key_of("ANTHROPIC")?,
+        };
+        Ok(())
+    }
+}
+
+/// A variable that is set to nothing is not set.
+fn said(secret: Option<Secret>) -> Option<Secret> {
+    secret.filter(|secret| !secret.expose_secret().trim().is_empty())
 }
 
 impl Config {
     /// Flags and environment over `cueline.toml` in the working directory over defaults.
-    pub fn load(options: Options) -> anyhow::Result<Self> {
+    pub fn load(mut options: Options) -> anyhow::Result<Self> {
+        options.read_secrets(|name| std::env::var(name).ok())?;
         let file = match std::fs::read_to_string("cueline.toml") {
             Ok(text) => toml::from_str(&text)
                 .context("cueline.toml is not what `cueline serve --help` lists")?,
@@ -119,6 +179,7 @@ impl Config {
             Some(folder) => folder,
             None => default_data_dir()?,
         };
+        let secret_key = said(first.secret_key).or(said(file.secret_key));
         Ok(Self {
             listen,
             public_url: public_url.trim_end_matches('/').to_owned(),
@@ -140,6 +201,8 @@ impl Config {
                 .shutdown_seconds
                 .or(file.shutdown_seconds)
                 .unwrap_or(10),
+            secret_key: secret_key.as_ref().map(MasterKey::parse).transpose()?,
+            provider_keys: first.provider_keys,
         })
     }
 
@@ -185,6 +248,34 @@ mod tests {
         assert_eq!(config.public_url, "http://0.0.0.0:80");
         assert_eq!(config.change_days, 7);
         assert!(!config.is_secure());
+    }
+
+    #[test]
+    fn secrets_come_from_the_environment_and_are_not_shown() {
+        let read = |set: &[(&str, &str)]| {
+            let mut options = Options::default();
+            let find = |name: &str| set.iter().find(|(set, _)| *set == name);
+            options.read_secrets(|name| find(name).map(|(_, value)| (*value).to_owned()))?;
+            let file = toml::from_str(&format!("secret_key = \"{}\"", "a".repeat(64)))?;
+            Config::merge(options, file)
+        };
+        let config = read(&[
+            ("CUELINE_SECRET_KEY", &"7".repeat(64)),
+            ("OPENAI_API_KEY", "sk-of-the-environment"),
+            ("ANTHROPIC_API_KEY", " "),
+            ("ANTHROPIC_BASE_URL", "http://gateway.internal"),
+        ])
+        .unwrap();
+        let keys = &config.provider_keys;
+        assert!(keys.openai.key.is_some() && keys.openai.base_url.is_none());
+        assert!(keys.anthropic.key.is_none() && keys.anthropic.base_url.is_some());
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("sk-of") && !shown.contains("777") && !shown.contains("119"));
+
+        assert!(read(&[]).unwrap().secret_key.is_some());
+        let error = read(&[("CUELINE_SECRET_KEY", "hunter2")]).unwrap_err();
+        assert!(error.to_string().contains("32 bytes") && !error.to_string().contains("hunter"));
+        assert!(read(&[("OPENAI_BASE_URL", "gateway")]).is_err());
     }
 
     #[test]

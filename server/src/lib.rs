@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 pub mod live;
 mod live_pages;
+pub mod llm;
 mod origin;
 mod pages;
 mod password;

@@ -14,6 +14,8 @@ mod database_away;
 mod idempotency;
 mod life;
 mod lists;
+mod llm_faults;
+mod llm_wire;
 mod postgres;
 mod races;
 mod streams;

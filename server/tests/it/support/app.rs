@@ -12,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::ProjectId;
 use server::{
     config::{Config, LogFormat},
+    llm::keys::EnvironmentKeys,
     start::Running,
     state::{AppState, Clock},
 };
@@ -211,6 +212,8 @@ fn config() -> Config {
         client_address_header: None,
         change_days: 7,
         shutdown_seconds: 2,
+        secret_key: None,
+        provider_keys: EnvironmentKeys::default(),
     }
 }
 

@@ -2,12 +2,14 @@
 //! and clients that read as what they do.
 
 mod app;
+mod bad_provider;
 mod client;
 mod project;
 mod proxy;
 mod stream;
 
 pub use app::{TestApp, eventually};
+pub use bad_provider::{Act, BadProvider};
 pub use client::{Answer, Client};
 pub use project::{PASSWORD, TestProject, chat, sign_in, text};
 pub use proxy::Proxy;
