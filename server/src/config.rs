@@ -83,6 +83,10 @@ pub struct Options {
     #[arg(long, env = "CUELINE_SHUTDOWN_SECONDS")]
     pub shutdown_seconds: Option<u64>,
 
+    /// Seconds until the eval calls of a server that died are taken over by another [default: 15]
+    #[arg(long, env = "CUELINE_LEASE_SECONDS")]
+    pub lease_seconds: Option<u64>,
+
     /// Seals the providers' saved API keys
     #[arg(skip)]
     pub secret_key: Option<Secret>,
@@ -116,6 +120,8 @@ pub struct Config {
     pub change_days: u32,
     /// How long a stop may take.
     pub shutdown_seconds: u64,
+    /// How long a server holds the eval calls it has out without a sign of life.
+    pub lease_seconds: u64,
     /// What providers' saved API keys are sealed with; none: none can be saved.
     pub secret_key: Option<MasterKey>,
     /// The keys for providers that have none saved.
@@ -201,6 +207,11 @@ impl Config {
                 .shutdown_seconds
                 .or(file.shutdown_seconds)
                 .unwrap_or(10),
+            lease_seconds: first
+                .lease_seconds
+                .or(file.lease_seconds)
+                .unwrap_or(15)
+                .max(1),
             secret_key: secret_key.as_ref().map(MasterKey::parse).transpose()?,
             provider_keys: first.provider_keys,
         })

@@ -6,6 +6,7 @@ mod audit_csv;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod jobs;
 pub mod live;
 mod live_pages;
 pub mod llm;

@@ -2,14 +2,14 @@
 //! who follows is told: streams of applications, and pages in browsers.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use domain::id::ProjectId;
-use store::{CHANGE_CHANNEL, CONFIRMATION_CHANNEL, Store, changes::Change};
-use tokio::sync::broadcast;
+use store::{CHANGE_CHANNEL, CONFIRMATION_CHANNEL, Store, changes::Change, runs::RUN_CHANNEL};
+use tokio::sync::{Notify, broadcast};
 
 use crate::snapshot::{Serving, Update};
 
@@ -17,6 +17,8 @@ use crate::snapshot::{Serving, Update};
 const BUFFER: usize = 1_024;
 /// How often the feed's heads are compared, in case an announcement was lost.
 const RECONCILE: Duration = Duration::from_secs(2);
+/// How often pages are told that eval runs went on.
+const PROGRESS: Duration = Duration::from_millis(400);
 /// How long to wait before listening again after the connection was lost.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -27,6 +29,8 @@ pub enum Message {
     Change(ChangeMessage),
     /// Clients came, went or confirmed; only pages care.
     Clients,
+    /// Eval runs went on; only pages care.
+    Runs,
     /// The feed had a gap: everything may have changed.
     Reset,
 }
@@ -70,6 +74,8 @@ struct Channel {
 #[derive(Default)]
 pub struct Live {
     channels: Mutex<HashMap<ProjectId, Channel>>,
+    /// Rung when there may be work for the jobs.
+    pub work: Arc<Notify>,
 }
 
 /// A follower's place: what it missed, if that is still known, and what comes.
@@ -105,7 +111,7 @@ impl Live {
                 channel.recent.push_back(Arc::clone(&message));
             }
             Message::Reset => channel.recent.clear(),
-            Message::Clients => {}
+            Message::Clients | Message::Runs => {}
         }
         // Nobody following is no error.
         let _ = channel.sender.send(message);
@@ -118,6 +124,9 @@ impl Live {
             None => self.send(update.project, Message::Reset),
             Some(changes) => {
                 for change in changes {
+                    if change.kind == "run" {
+                        self.work.notify_one();
+                    }
                     self.send(update.project, Message::Change(ChangeMessage::new(change)));
                 }
             }
@@ -137,7 +146,7 @@ impl Channel {
     fn since(&self, after: i64) -> Option<Vec<Arc<Message>>> {
         let sequence = |message: &Message| match message {
             Message::Change(message) => Some(message.change.sequence),
-            Message::Clients | Message::Reset => None,
+            Message::Clients | Message::Runs | Message::Reset => None,
         };
         let first = self.recent.front().and_then(|message| sequence(message))?;
         let last = self.recent.back().and_then(|message| sequence(message))?;
@@ -177,12 +186,16 @@ pub async fn keep_up(
 
 async fn listen(store: &Store, serving: &Serving, live: &Live) -> store::Result<()> {
     let mut listener = store
-        .listen(&[CHANGE_CHANNEL, CONFIRMATION_CHANNEL])
+        .listen(&[CHANGE_CHANNEL, CONFIRMATION_CHANNEL, RUN_CHANNEL])
         .await?;
     catch_up(store, serving, live).await?;
     serving.set_stale(false);
     let mut reconcile = tokio::time::interval(RECONCILE);
     reconcile.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // A run announces every few results; pages need no more than people can read.
+    let mut going_on = HashSet::new();
+    let mut progress = tokio::time::interval(PROGRESS);
+    progress.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             heard = listener.try_recv() => {
@@ -197,8 +210,15 @@ async fn listen(store: &Store, serving: &Serving, live: &Live) -> store::Result<
                 };
                 if notice.channel() == CONFIRMATION_CHANNEL {
                     live.send(project, Message::Clients);
+                } else if notice.channel() == RUN_CHANNEL {
+                    going_on.insert(project);
                 } else if let Some(update) = serving.update(store, project).await? {
                     live.announce(update);
+                }
+            }
+            _ = progress.tick() => {
+                for project in going_on.drain() {
+                    live.send(project, Message::Runs);
                 }
             }
             _ = reconcile.tick() => catch_up(store, serving, live).await?,

@@ -97,6 +97,7 @@ fn events(
                 Ok(message) => match &*message {
                     Message::Reset => yield Ok(reset()),
                     Message::Clients => yield Ok(change(&json!({ "kind": "clients", "payload": {} }))),
+                    Message::Runs => yield Ok(change(&json!({ "kind": "run", "payload": {} }))),
                     Message::Change(message) => {
                         let kind = &message.change.kind;
                         // Whoever was taken out of the project hears no more of it.

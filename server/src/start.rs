@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     assets,
     config::Config,
+    jobs::{self, Doors},
     live::{self, Live},
     postgres::Cluster,
     queue,
@@ -86,18 +87,21 @@ pub async fn start(store: Store, config: Config, clock: Clock) -> anyhow::Result
         .site_pkg_dir(assets::pkg_dir())
         .site_addr(config.listen)
         .build();
+    let config = Arc::new(config);
+    let doors = Arc::new(Doors::new(Arc::clone(&config), clock.clone()));
     let state = AppState {
         store,
         serving,
         live,
         queues,
         clock,
-        config: Arc::new(config),
+        config,
+        doors,
         leptos,
         stopping,
         metrics: telemetry::start_metrics()?,
     };
-    let tasks = vec![
+    let mut tasks = vec![
         tokio::spawn(live::keep_up(
             state.store.clone(),
             Arc::clone(&state.serving),
@@ -107,6 +111,14 @@ pub async fn start(store: Store, config: Config, clock: Clock) -> anyhow::Result
         tokio::spawn(inbox.write(state.store.clone(), state.clock.clone())),
         tokio::spawn(keep_house(state.clone())),
     ];
+    tasks.extend(jobs::start(
+        &state.store,
+        &state.clock,
+        &state.config,
+        &state.doors,
+        &state.live.work,
+        &state.stopping,
+    ));
     Ok(Running { state, tasks })
 }
 

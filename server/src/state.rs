@@ -8,7 +8,7 @@ use leptos::config::LeptosOptions;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, live::Live, queue::Queues, snapshot::Serving};
+use crate::{config::Config, jobs::Doors, live::Live, queue::Queues, snapshot::Serving};
 
 /// The time. Everything that asks for it asks here, so that tests can hold it still.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ pub struct AppState {
     pub serving: Arc<Serving>,
     /// Who follows.
     pub live: Arc<Live>,
+    /// The ways to model providers.
+    pub doors: Arc<Doors>,
     /// What is written in batches.
     pub queues: Queues,
     /// The time.

@@ -158,8 +158,8 @@ pub async fn ask(
     };
     let run = gates::ask(&state.store, &actor, new, state.clock.now()).await?;
     let location = format!("/api/v1/gate/{run}");
-    let Json(view) = show(State(state), Caller(actor), FromPath(run)).await?;
-    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(view)))
+    let view = show(State(state), Caller(actor), FromPath(run)).await?;
+    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], view))
 }
 
 /// One gate.
@@ -202,7 +202,7 @@ pub async fn show(
             None => Found::Open { verdict: () },
         },
         decided_at: gate.decided_at,
-        run_url: state.config.page(&candidate.prompt, id),
+        run_url: runs::page(&state, &actor, id).await?,
     }))
 }
 

@@ -133,6 +133,17 @@ impl Segment for Other {
     }
 }
 
+/// The run that another is compared with.
+pub struct OtherRun(pub RunId);
+
+impl Segment for OtherRun {
+    const NAME: &'static str = "other";
+
+    fn parse(text: &str) -> Result<Self> {
+        text.parse().map(Self).map_err(|_| not_found("run"))
+    }
+}
+
 macro_rules! ids {
     ($($id:ident $noun:literal),+ $(,)?) => {$(
         impl Segment for $id {

@@ -25,7 +25,7 @@ use super::{
     auth::Caller,
     body::{Body, Submitted, built, number},
     error::{ApiError, Result},
-    params::{FromPath, Other, Query, present},
+    params::{FromPath, OtherRun, Query, present},
     suites::read_prompt,
     versions::Paging,
 };
@@ -43,15 +43,21 @@ pub struct RunView {
     url: String,
 }
 
-fn view(state: &AppState, actor: &Actor, run: Run) -> RunView {
+async fn view(state: &AppState, actor: &Actor, run: Run) -> Result<Json<RunView>> {
     let paused_until = (!run.status.is_over())
         .then(|| state.doors.paused_until(actor.project, &run.provider))
         .flatten();
-    RunView {
-        url: format!("{}/runs/{}", state.config.public_url, run.id),
+    Ok(Json(RunView {
+        url: page(state, actor, run.id).await?,
         run,
         paused_until,
-    }
+    }))
+}
+
+/// A run's page.
+pub async fn page(state: &AppState, actor: &Actor, run: RunId) -> Result<String> {
+    let (project, _) = store::projects::address(&state.store, actor).await?;
+    Ok(format!("{}/p/{project}/runs/{run}", state.config.public_url))
 }
 
 /// Which runs.
@@ -117,8 +123,6 @@ pub struct Launch {
     suite: String,
     /// How.
     #[schema(inline)]
-    #[expect(dead_code, reason = "describes the members that stand beside the others")]
-    #[serde(flatten)]
     options: RunOptions,
 }
 
@@ -180,7 +184,7 @@ pub async fn create(
     Ok((
         StatusCode::ACCEPTED,
         [(LOCATION, location)],
-        Json(view(&state, &actor, run)),
+        view(&state, &actor, run).await?,
     ))
 }
 
@@ -200,7 +204,7 @@ pub async fn show(
     FromPath(id): FromPath<RunId>,
 ) -> Result<Json<RunView>> {
     let run = find(&state, &actor, id).await?;
-    Ok(Json(view(&state, &actor, run)))
+    view(&state, &actor, run).await
 }
 
 /// Stops a run within a second; what was found stays.
@@ -216,7 +220,7 @@ pub async fn cancel(
     FromPath(id): FromPath<RunId>,
 ) -> Result<Json<RunView>> {
     let run = runs::cancel(&state.store, &actor, id, state.clock.now()).await?;
-    Ok(Json(view(&state, &actor, run)))
+    view(&state, &actor, run).await
 }
 
 /// Which results.
@@ -313,7 +317,7 @@ pub async fn compare(
     State(state): State<AppState>,
     Caller(actor): Caller,
     FromPath(id): FromPath<RunId>,
-    FromPath(Other(other)): FromPath<Other<RunId>>,
+    FromPath(OtherRun(other)): FromPath<OtherRun>,
     Query(comparing): Query<Comparing>,
 ) -> Result<Json<Compared>> {
     let page = Paging::of(comparing.limit, comparing.cursor).read()?;

@@ -31,7 +31,14 @@ pub struct Grader {
 
 impl Grader {
     pub fn new(judge_model: String, judge_door: Opened) -> Result<Self, String> {
-        let http = crate::llm::http_client(WEBHOOK_PATIENCE)?;
+        // Refused only where one is installed already.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("cueline/", env!("CARGO_PKG_VERSION")))
+            .timeout(WEBHOOK_PATIENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| format!("webhooks cannot be called: {error}"))?;
         Ok(Self {
             judge_model,
             judge_door,
