@@ -27,5 +27,8 @@ pub mod project;
 pub mod release;
 pub mod stats;
 
-pub mod scoring;
 pub mod suite;
+
+pub mod scoring;
+
+pub mod gate;
