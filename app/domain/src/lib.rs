@@ -32,3 +32,5 @@ pub mod suite;
 pub mod scoring;
 
 pub mod gate;
+
+pub mod cost;
