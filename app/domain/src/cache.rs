@@ -1,12 +1,14 @@
 //! What providers cache: the prompt's beginning, block by block, as long as it stays the same
-//! to the byte. Here is which blocks there are and where a change first breaks them; what
-//! that costs needs prices and traffic and is reckoned elsewhere.
+//! to the byte. Here is which blocks there are and where a change first breaks them; `cost` reckons
+//! from prices and traffic what that costs.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::content::{Content, Message, canonical};
 use crate::template::{Segment, Template};
+
+pub mod cost;
 
 /// One block of a prompt, in the order providers cache them: tools, response format,
 /// instructions (system and developer messages), then the other messages.

@@ -27,7 +27,12 @@ pub mod project;
 pub mod release;
 pub mod stats;
 
+pub mod suite;
+
+pub mod scoring;
+
+pub mod gate;
+
+pub mod cost;
 pub mod provider;
 pub mod run;
-pub mod scoring;
-pub mod suite;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission, Who},
     content::ContentHash,
-    gate::{GatePolicy, GateVerdict},
+    gate::{GatePolicy, GateVerdict, Verdict},
     id::{EnvironmentId, ProjectId, PromptId, RunId, SuiteId},
     prompt::{PRODUCTION, PromptName},
     run::{RunOptions, RunStatus},
@@ -48,12 +48,12 @@ pub async fn find(store: &Store, by: &Actor, run: RunId) -> Result<Option<Gate>>
                   gate.policy as "policy: Json<GatePolicy>", verdict as "verdict: Json<GateVerdict>", decided_at,
                   run.status as "status: RunStatus", baseline.status as "baseline_status?: RunStatus"
            from gate
-           join run using (run_id)
+           join run on run.run_id = gate.run_id
            join prompt on prompt.prompt_id = run.prompt_id
            left join version on version.version_id = run.version_id
            left join run as baseline on baseline.run_id = baseline_run_id
            left join version as served on served.version_id = baseline_version_id
-           where run.project_id = $1 and run_id = $2"#,
+           where run.project_id = $1 and gate.run_id = $2"#,
         by.project.0,
         run.0,
     )
@@ -341,11 +341,11 @@ pub async fn decide(
     let pairs = compare::pairs(command.db(), row.baseline, run).await?;
     let mut verdict = domain::gate::judge(&row.policy.0, &pairs);
     if row.status != RunStatus::Completed {
-        verdict.fail(format!(
-            "the candidate's run was {}{}",
-            row.status.word(),
-            row.failure.map(|why| format!(": {why}")).unwrap_or_default()
-        ));
+        let why = row.failure.map(|why| format!(": {why}")).unwrap_or_default();
+        verdict.verdict = Verdict::Fail;
+        verdict
+            .reasons
+            .insert(0, format!("the candidate's run is {}{why}", row.status.word()));
     }
     sqlx::query!(
         "update gate set verdict = $2, decided_at = $3 where run_id = $1",

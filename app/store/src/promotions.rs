@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission, Who},
     id::{DeploymentId, KeyId, PromotionId},
-    page::{Listing, PageRequest},
     prompt::{PromptName, check_prose},
     release::{
         DeploymentKind, FullPromotion, MAX_REASON, Promotion, PromotionStatus, Refusal,

@@ -132,15 +132,14 @@ impl Caller {
 
 /// What a call cost at a price, in US dollars.
 pub fn cost_of(price: &Price, usage: &Usage) -> f64 {
-    cost::cost_of_call(
-        price,
-        &cost::Usage {
-            input: usage.uncached_input_tokens().unwrap_or_default(),
-            output: usage.output_tokens.unwrap_or_default(),
-            cache_read: usage.cache_read_tokens.unwrap_or_default(),
-            cache_write: usage.cache_write_tokens.unwrap_or_default(),
-        },
-    )
+    let count = |tokens: Option<u32>| u64::from(tokens.unwrap_or_default());
+    let usage = cost::Usage {
+        input: count(usage.uncached_input_tokens()),
+        output: count(usage.output_tokens),
+        cache_read: count(usage.cache_read_tokens),
+        cache_write: count(usage.cache_write_tokens),
+    };
+    cost::cost_of_call(price, usage)
 }
 
 fn empty(claimed: &Claimed) -> CaseResult {

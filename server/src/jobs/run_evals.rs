@@ -195,8 +195,8 @@ impl Worker {
         };
         let prices =
             store::prices::of_model(&self.tools.store, opened.kind.word(), &model.name).await?;
-        let today = self.tools.clock.now().date_naive();
-        let price = domain::cost::price_at(&prices, opened.kind.word(), &model.name, today).cloned();
+        let now = self.tools.clock.now();
+        let price = domain::cost::price_at(&prices, opened.kind.word(), &model.name, now).cloned();
         Caller::new(job, model, compiled, price, opened, judge_model, judge_door)
             .map_err(Stop::Fail)
     }

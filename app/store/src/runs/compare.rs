@@ -24,7 +24,7 @@ async fn found(db: &mut PgConnection, run: RunId) -> Result<Vec<Found>> {
     let rows = sqlx::query_as!(
         Found,
         r#"select case_id as "id: CaseId", run_result.position,
-                  array_agg(coalesce(passed, false) order by repeat) as "passes!",
+                  array_agg(coalesce(run_result.passed, false) order by repeat) as "passes!",
                   coalesce(bool_or((body ->> 'must_pass')::boolean), false) as "must_pass!"
            from run_result
            join run using (run_id)

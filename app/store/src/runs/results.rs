@@ -69,7 +69,7 @@ pub async fn list(
         .transpose()?;
     let rows = sqlx::query!(
         r#"select case_id as "id: CaseId", repeat, run_result.position, output,
-                  tool_calls as "tool_calls: Json<Vec<Value>>", finish_reason, passed as "passed!", score,
+                  tool_calls as "tool_calls: Json<Vec<Value>>", finish_reason, run_result.passed as "passed!", score,
                   scores as "scores: Json<Vec<Score>>", error, latency_ms, ttft_ms, input_tokens, output_tokens,
                   cache_read_tokens, cache_write_tokens, run_result.cost_usd,
                   answered_by as "answered_by: Json<AnsweredBy>", body as "body: Json<Case>"
@@ -78,7 +78,7 @@ pub async fn list(
            join suite_case using (case_id)
            where project_id = $1 and run_id = $2 and run_result.finished_at is not null
              and since <= run.revision and (until is null or until > run.revision)
-             and case $3 when 'passed' then passed when 'failed' then not passed
+             and case $3 when 'passed' then run_result.passed when 'failed' then not run_result.passed
                          when 'errors' then error is not null else true end
              and ($4::uuid is null or case_id = $4)
              and ($5::integer is null or (run_result.position, repeat) > ($5, $6))

@@ -1,0 +1,286 @@
+//! What a change costs because prefixes that were warm have to be written again. N requests
+//! arrive per time to live, over K keys behind the changed prefix, and T tokens are cached from
+//! the first changed block to the last breakpoint.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cost::{PER_TOKENS, Price};
+
+/// How long a prefix stays warm, in seconds, where the provider's short cache is used.
+pub const TTL_SECONDS: f64 = 300.0;
+
+/// Up to which chance of finding its prefix cold an arm counts as warm: λ·TTL ≥ 3.
+const MAX_MISS_RATE: f64 = 0.05;
+
+/// Traffic through a changed prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CacheTraffic))]
+pub struct Traffic {
+    /// Requests an hour.
+    pub requests_per_hour: f64,
+    /// Cached tokens from the first changed block to the last breakpoint.
+    pub tokens: f64,
+    /// Distinct keys behind the changed prefix: 1 for a shared system prompt, else tenants or
+    /// conversations.
+    pub distinct_keys: f64,
+    /// From sending a request to its first token, in milliseconds: requests that arrive
+    /// meanwhile miss too.
+    pub ttft_ms: f64,
+}
+
+/// Cache prices in US dollars per million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CachePrices))]
+pub struct Prices {
+    /// Writing for 5 minutes.
+    pub write: f64,
+    /// Reading.
+    pub read: f64,
+}
+
+impl From<&Price> for Prices {
+    fn from(price: &Price) -> Self {
+        Self {
+            write: price.write_5m.unwrap_or(price.input),
+            read: price.read.unwrap_or(price.input),
+        }
+    }
+}
+
+/// What a change costs once, in US dollars.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InvalidationCost {
+    /// If every request of one time to live misses.
+    pub upper_bound_usd: f64,
+    /// What is expected.
+    pub expected_usd: f64,
+    /// How many prefixes are expected to be written again.
+    pub expected_writes: f64,
+}
+
+/// Why a change costs nothing through the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Free {
+    /// Nothing that is cached changed.
+    Unchanged,
+    /// The change is behind the last breakpoint.
+    BehindLastBreakpoint,
+    /// The whole prefix is too short for the model to cache.
+    UnderMinimum {
+        /// The shortest prefix it caches, in tokens.
+        minimum: u32,
+    },
+    /// The model caches nothing.
+    NoCache,
+}
+
+impl std::fmt::Display for Free {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unchanged => f.write_str("nothing that is cached changed"),
+            Self::BehindLastBreakpoint => f.write_str(
+                "the change is behind the last cache breakpoint: the prefix before it stays warm",
+            ),
+            Self::UnderMinimum { minimum } => write!(
+                f,
+                "the prefix is shorter than {minimum} tokens, so this model never cached it"
+            ),
+            Self::NoCache => f.write_str("this model caches nothing"),
+        }
+    }
+}
+
+/// Whether a change costs nothing, and why. `prefix_tokens` is the whole prefix up to the last
+/// breakpoint, `minimum` the price row's.
+pub fn free(
+    change: Option<&super::FirstChange>,
+    prefix_tokens: f64,
+    minimum: Option<u32>,
+) -> Option<Free> {
+    let Some(change) = change else {
+        return Some(Free::Unchanged);
+    };
+    if change.chars_to_last_breakpoint == Some(0) {
+        return Some(Free::BehindLastBreakpoint);
+    }
+    match minimum {
+        None => Some(Free::NoCache),
+        Some(minimum) if prefix_tokens < f64::from(minimum) => Some(Free::UnderMinimum { minimum }),
+        Some(_) => None,
+    }
+}
+
+/// What a change costs: the upper bound N·T·write, and the expectation W·T·(write − read) with
+/// W = K(1 − e^(−N/K)) + Λ·TTFT writes, Λ requests a second; never more than the bound, which a
+/// first token slower than the time to live would exceed. None where an input is negative or not
+/// finite, or there is no key.
+pub fn invalidation_cost(traffic: Traffic, prices: Prices) -> Option<InvalidationCost> {
+    let inputs = [
+        traffic.requests_per_hour,
+        traffic.tokens,
+        traffic.ttft_ms,
+        prices.write,
+        prices.read,
+    ];
+    let is_sound = |input: f64| input.is_finite() && input >= 0.0;
+    if !inputs.into_iter().all(is_sound)
+        || !is_sound(traffic.distinct_keys)
+        || traffic.distinct_keys <= 0.0
+    {
+        return None;
+    }
+    let per_second = traffic.requests_per_hour / 3_600.0;
+    let per_ttl = per_second * TTL_SECONDS;
+    let keys = traffic.distinct_keys;
+    // −(e^(−x) − 1) keeps its digits where x is small: many keys, each seldom used.
+    let first_of_each = -keys * (-per_ttl / keys).exp_m1();
+    let expected_writes = first_of_each + per_second * traffic.ttft_ms / 1_000.0;
+    let tokens = traffic.tokens / PER_TOKENS;
+    let upper_bound_usd = per_ttl * tokens * prices.write;
+    let expected_usd = expected_writes * tokens * (prices.write - prices.read).max(0.0);
+    Some(InvalidationCost {
+        upper_bound_usd,
+        expected_usd: expected_usd.min(upper_bound_usd),
+        expected_writes,
+    })
+}
+
+/// What going back costs, `seconds_ago` seconds after a change: while the old prefix is still
+/// warm nothing; later as much as any change. A key whose old prefix was not used in between
+/// cools when the time to live is over.
+pub fn rollback_cost(
+    traffic: Traffic,
+    prices: Prices,
+    seconds_ago: f64,
+) -> Option<InvalidationCost> {
+    let cost = invalidation_cost(traffic, prices)?;
+    Some(if seconds_ago < TTL_SECONDS {
+        InvalidationCost {
+            expected_usd: 0.0,
+            expected_writes: 0.0,
+            ..cost
+        }
+    } else {
+        cost
+    })
+}
+
+/// The chance that a request finds its key's prefix cold, e^(−λ·TTL), with λ requests a second
+/// for each key of the arm. None where that cannot be computed.
+pub fn miss_rate(requests_per_hour: f64, distinct_keys: f64) -> Option<f64> {
+    let is_sound = requests_per_hour.is_finite()
+        && requests_per_hour >= 0.0
+        && distinct_keys.is_finite()
+        && distinct_keys > 0.0;
+    is_sound.then(|| (-requests_per_hour / 3_600.0 / distinct_keys * TTL_SECONDS).exp())
+}
+
+/// What to tell whoever splits traffic: a sentence for an arm that gets this share of it and does
+/// not keep its own prefix warm. None while it does.
+pub fn cold_arm_warning(arm: &str, share: f64, traffic: Traffic) -> Option<String> {
+    let missed = miss_rate(traffic.requests_per_hour * share, traffic.distinct_keys)?;
+    (missed > MAX_MISS_RATE).then(|| {
+        format!(
+            "{arm} does not keep its prompt's prefix warm: {:.0} % of its requests will write the cache again",
+            missed * 100.0
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PRICES: Prices = Prices {
+        write: 3.75,
+        read: 0.3,
+    };
+
+    fn traffic(distinct_keys: f64) -> Traffic {
+        Traffic {
+            requests_per_hour: 10_000.0,
+            tokens: 5_120.0,
+            distinct_keys,
+            ttft_ms: 2_000.0,
+        }
+    }
+
+    #[track_caller]
+    fn printed(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+    }
+
+    #[test]
+    fn the_references_figures_come_out() {
+        // The contract prints ≈ $0.11 and ≈ $14.17; its formula gives these digits.
+        let one = invalidation_cost(traffic(1.0), PRICES).unwrap();
+        printed(one.upper_bound_usd, 16.00);
+        // One write for the key, and 5.56 requests that arrive before its first token.
+        printed(one.expected_writes, 6.555_556);
+        printed(one.expected_usd, 0.115_797);
+        let many = invalidation_cost(traffic(10_000.0), PRICES).unwrap();
+        printed(many.expected_usd, 14.221_488);
+    }
+
+    #[test]
+    fn arms_with_little_traffic_are_warned_about() {
+        assert_eq!(cold_arm_warning("B", 0.5, traffic(1.0)), None);
+        let warning = cold_arm_warning("B", 0.1, traffic(100.0)).unwrap();
+        assert!(warning.contains("43 %"), "{warning}");
+        assert_eq!(miss_rate(0.0, 1.0), Some(1.0));
+        assert_eq!(miss_rate(1.0, 0.0), None);
+    }
+
+    #[test]
+    fn a_quick_rollback_is_free() {
+        assert!(
+            rollback_cost(traffic(10.0), PRICES, 60.0)
+                .unwrap()
+                .expected_usd
+                <= 0.0
+        );
+        assert_eq!(
+            rollback_cost(traffic(10.0), PRICES, 600.0),
+            invalidation_cost(traffic(10.0), PRICES)
+        );
+    }
+
+    #[test]
+    fn what_costs_nothing_says_why() {
+        let change = |chars_to_last_breakpoint| super::super::FirstChange {
+            index: 0,
+            label: "message 1 (system)".to_owned(),
+            unchanged_chars: 0,
+            chars_to_last_breakpoint,
+            behind_variable: false,
+        };
+        assert_eq!(free(None, 5_000.0, Some(1_024)), Some(Free::Unchanged));
+        assert_eq!(
+            free(Some(&change(Some(0))), 5_000.0, Some(1_024)),
+            Some(Free::BehindLastBreakpoint)
+        );
+        assert_eq!(
+            free(Some(&change(None)), 500.0, Some(1_024)),
+            Some(Free::UnderMinimum { minimum: 1_024 })
+        );
+        assert_eq!(
+            free(Some(&change(Some(9))), 5_000.0, None),
+            Some(Free::NoCache)
+        );
+        assert_eq!(free(Some(&change(Some(9))), 5_000.0, Some(1_024)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_expectation_stays_below_the_bound(
+            requests_per_hour in 0.0..1e9_f64, tokens in 0.0..1e6_f64, distinct_keys in 1e-3..1e9_f64, ttft_ms in 0.0..1e5_f64,
+        ) {
+            let traffic = Traffic { requests_per_hour, tokens, distinct_keys, ttft_ms };
+            let cost = invalidation_cost(traffic, PRICES).unwrap();
+            prop_assert!(cost.expected_usd >= 0.0 && cost.expected_usd <= cost.upper_bound_usd * (1.0 + 1e-12), "{cost:?}");
+        }
+    }
+}
