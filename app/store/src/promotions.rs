@@ -112,7 +112,6 @@ struct Open {
     prompt: PromptName,
     environment: String,
     version: i32,
-    reason: String,
     decided: Decided,
 }
 
@@ -129,7 +128,7 @@ impl Open {
         let mut command = Command::begin(store, name, by, now).await?;
         let row = sqlx::query!(
             r#"select promotion.status as "status: PromotionStatus", prompt.name as "prompt: PromptName",
-                      environment.name as environment, version.number as version, reason
+                      environment.name as environment, version.number as version
                from promotion
                join prompt using (prompt_id)
                join environment using (environment_id)
@@ -155,7 +154,6 @@ impl Open {
             prompt: row.prompt,
             environment: row.environment,
             version: row.version,
-            reason: row.reason,
             decided,
         })
     }
