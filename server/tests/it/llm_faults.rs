@@ -296,7 +296,7 @@ async fn a_storm_of_429_pauses_everybody_and_loses_nobody() {
     assert!(was_paused);
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(provider.questions().len(), 40);
-    assert_eq!(provider.n_at_most(), 4);
+    assert!(provider.n_at_most() <= 4);
     assert_eq!(door.paused_until(), None);
 }
 
