@@ -44,7 +44,11 @@ pub struct Door {
 }
 
 enum Way {
-    Remote { kind: Kind, url: Url, wire: Wire },
+    Remote {
+        kind: Kind,
+        url: Url,
+        wire: Box<Wire>,
+    },
     Scripted(Script),
 }
 
@@ -296,7 +300,7 @@ fn remote(
     Ok(Way::Remote {
         kind,
         url: base_url.below_v1(kind, path),
-        wire: Wire::new(settings, headers, key)?,
+        wire: Box::new(Wire::new(settings, headers, key)?),
     })
 }
 

@@ -89,7 +89,7 @@ pub async fn read(reply: Reply, mut watch: Stopwatch) -> Result<Answer, Setback>
             }
             draft.take(&answer, "message");
         }
-        Reply::Events(events) => stream(events, &mut draft, &mut watch).await?,
+        Reply::Events(events) => stream(*events, &mut draft, &mut watch).await?,
     }
     let mut answer = draft.finish();
     watch.stop(&mut answer);

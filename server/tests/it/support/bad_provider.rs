@@ -335,7 +335,7 @@ async fn perform(
         }
         Act::Huge(content_type, n_bytes) => {
             begin_chunks(stream, content_type).await?;
-            let piece = [b' '; 64 * 1024];
+            let piece = vec![b' '; 64 * 1024];
             while seen.n_bytes_sent.load(Ordering::SeqCst) < n_bytes {
                 chunk(stream, &piece).await?;
                 seen.n_bytes_sent.fetch_add(piece.len(), Ordering::SeqCst);
@@ -377,6 +377,6 @@ async fn chunk(stream: &mut BufReader<TcpStream>, bytes: &[u8]) -> std::io::Resu
 /// Says nothing until the client goes, and counts that as an error.
 async fn wait_for_the_end(stream: &mut BufReader<TcpStream>) -> std::io::Result<()> {
     let mut byte = [0];
-    stream.read(&mut byte).await?;
-    Err(std::io::ErrorKind::ConnectionAborted.into())
+    stream.read_exact(&mut byte).await?;
+    Err(std::io::ErrorKind::InvalidData.into())
 }
