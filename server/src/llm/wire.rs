@@ -215,6 +215,9 @@ fn cause(error: &reqwest::Error) -> String {
     innermost.to_string()
 }
 
+/// How long a finished stream gets to end, so that its connection can be used again.
+const FAREWELL: Duration = Duration::from_millis(100);
+
 /// The events of a streamed answer.
 pub struct Events {
     body: Body,
@@ -251,6 +254,14 @@ impl Events {
                 self.ready.extend(self.reader.finish());
             }
         }
+    }
+
+    /// Reads what follows the last event, usually nothing but the stream's end: a connection that
+    /// is left in the middle cannot carry the next question.
+    pub async fn leave(mut self) {
+        let rest = async { while let Ok(Some(_)) = self.body.piece().await {} };
+        // Whoever talks on is hung up on.
+        drop(timeout(FAREWELL, rest).await);
     }
 
     /// An event's JSON. What breaks off at the stream's end was cut, everything else is wrong.
