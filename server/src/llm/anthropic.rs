@@ -186,42 +186,44 @@ pub async fn read(reply: Reply, mut watch: Stopwatch) -> Result<Answer, Setback>
             }
             draft.take_message(&answer);
             draft.take_end(&answer);
+            watch.stop(&mut draft.answer);
         }
-        Reply::Events(events) => stream(events, &mut draft, &mut watch).await?,
+        Reply::Events(mut events) => {
+            stream(&mut events, &mut draft, &mut watch).await?;
+            watch.stop(&mut draft.answer);
+            events.leave().await;
+        }
     }
-    let mut answer = draft.finish();
-    watch.stop(&mut answer);
-    Ok(answer)
+    Ok(draft.finish())
 }
 
 async fn stream(
-    mut events: Events,
+    events: &mut Events,
     draft: &mut Draft,
     watch: &mut Stopwatch,
 ) -> Result<(), Setback> {
     while let Some(event) = events.next().await? {
         let event = events.json(&event)?;
         let number = event["index"].as_u64().unwrap_or(0);
-        match event["type"].as_str().unwrap_or_default() {
-            "message_start" => draft.take_message(&event["message"]),
-            "content_block_start" => {
-                if draft.begin_block(number, &event["content_block"]) {
-                    watch.first_token();
-                }
-            }
-            "content_block_delta" => {
-                if draft.grow_block(number, &event["delta"]) {
-                    watch.first_token();
-                }
+        let is_piece = match event["type"].as_str().unwrap_or_default() {
+            "content_block_start" => draft.begin_block(number, &event["content_block"]),
+            "content_block_delta" => draft.grow_block(number, &event["delta"]),
+            "message_start" => {
+                draft.take_message(&event["message"]);
+                false
             }
             "message_delta" => {
                 draft.take_end(&event["delta"]);
                 draft.take_usage(&event["usage"]);
+                false
             }
             "message_stop" => return Ok(()),
             "error" => return Err(events.refused(status(&event["error"]["type"]), &event)),
             // Pings, ends of blocks, and whatever comes to be invented.
-            _ => {}
+            _ => false,
+        };
+        if is_piece {
+            watch.first_token();
         }
     }
     if draft.answer.finish_reason.is_some() {

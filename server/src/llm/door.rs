@@ -44,7 +44,11 @@ pub struct Door {
 }
 
 enum Way {
-    Remote { kind: Kind, url: Url, wire: Wire },
+    Remote {
+        kind: Kind,
+        url: Url,
+        wire: Box<Wire>,
+    },
     Scripted(Script),
 }
 
@@ -142,11 +146,14 @@ impl Door {
                 wait_ms = wait.as_millis(),
                 "A model provider did not answer and is asked again"
             );
-            sleep(wait).await;
+            // A rate limit's wait is everybody's pause, and comes with the next turn.
+            if !matches!(setback.error, LlmError::RateLimited { .. }) {
+                sleep(wait).await;
+            }
         }
     }
 
-    /// How long this call waits; where the provider asks for fewer requests, all others wait too.
+    /// How long this call waits; where the provider asks for fewer requests, all others with it.
     fn wait_after(&self, setback: &Setback, n_failed: u32) -> Duration {
         let retries = &self.settings.retries;
         let wait = retry::wait(retries, n_failed, setback.asked, (self.jitter)());
@@ -293,7 +300,7 @@ fn remote(
     Ok(Way::Remote {
         kind,
         url: base_url.below_v1(kind, path),
-        wire: Wire::new(settings, headers, key)?,
+        wire: Box::new(Wire::new(settings, headers, key)?),
     })
 }
 

@@ -88,16 +88,19 @@ pub async fn read(reply: Reply, mut watch: Stopwatch) -> Result<Answer, Setback>
                 return Err(LlmError::Unexpected { missing }.into());
             }
             draft.take(&answer, "message");
+            watch.stop(&mut draft.answer);
         }
-        Reply::Events(events) => stream(events, &mut draft, &mut watch).await?,
+        Reply::Events(mut events) => {
+            stream(&mut events, &mut draft, &mut watch).await?;
+            watch.stop(&mut draft.answer);
+            events.leave().await;
+        }
     }
-    let mut answer = draft.finish();
-    watch.stop(&mut answer);
-    Ok(answer)
+    Ok(draft.finish())
 }
 
 async fn stream(
-    mut events: Events,
+    events: &mut Events,
     draft: &mut Draft,
     watch: &mut Stopwatch,
 ) -> Result<(), Setback> {

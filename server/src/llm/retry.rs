@@ -86,7 +86,7 @@ mod tests {
             tries: 9,
             base: Duration::from_secs(1),
             longest: Duration::from_secs(6),
-            longest_asked: Duration::from_secs(60),
+            longest_asked: Duration::from_mins(1),
         };
         let seconds = |n_failed, asked: Option<u64>, jitter| {
             wait(&retries, n_failed, asked.map(Duration::from_secs), jitter).as_secs_f64()

@@ -204,8 +204,8 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(120),
-            next_byte: Duration::from_secs(60),
+            first_byte: Duration::from_mins(2),
+            next_byte: Duration::from_mins(1),
             whole: Duration::from_mins(10),
         }
     }

@@ -1,7 +1,10 @@
 //! One request to a provider and what comes back: JSON in one piece or a stream of events, or the
 //! reason why neither came. What the JSON means is for the protocols.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use reqwest::{
@@ -27,7 +30,7 @@ use super::{
 pub struct Setback {
     pub error: LlmError,
     /// How long the provider asks to wait.
-    pub asked: Option<std::time::Duration>,
+    pub asked: Option<Duration>,
     /// The body of a refusal, for what it says about parameters.
     pub refusal: Value,
 }
@@ -60,7 +63,7 @@ pub struct Wire {
 /// What came.
 pub enum Reply {
     Whole(Value),
-    Events(Events),
+    Events(Box<Events>),
 }
 
 impl Wire {
@@ -124,7 +127,8 @@ impl Wire {
         let limits = (self.timeouts.next_byte, self.max_answer_bytes);
         if essence == "text/event-stream" {
             let body = Body::new(response, limits.0, limits.1)?;
-            return Ok(Reply::Events(Events::new(body, self.key.clone())));
+            let events = Events::new(body, self.key.clone());
+            return Ok(Reply::Events(Box::new(events)));
         }
         if essence == "application/json" || essence.ends_with("+json") {
             let body = Body::new(response, limits.0, limits.1)?;
@@ -174,7 +178,7 @@ impl Wire {
 fn refused(
     status: u16,
     refusal: &Value,
-    asked: Option<std::time::Duration>,
+    asked: Option<Duration>,
     key: Option<&Secret>,
 ) -> LlmError {
     // An empty purse also comes as 429, but does not fill by waiting.
@@ -211,6 +215,9 @@ fn cause(error: &reqwest::Error) -> String {
     innermost.to_string()
 }
 
+/// How long a finished stream gets to end, so that its connection can be used again.
+const FAREWELL: Duration = Duration::from_millis(100);
+
 /// The events of a streamed answer.
 pub struct Events {
     body: Body,
@@ -240,14 +247,21 @@ impl Events {
             if self.is_over {
                 return Ok(None);
             }
-            match self.body.piece().await? {
-                Some(piece) => self.ready.extend(self.reader.take(&piece)),
-                None => {
-                    self.is_over = true;
-                    self.ready.extend(self.reader.finish());
-                }
+            if let Some(piece) = self.body.piece().await? {
+                self.ready.extend(self.reader.take(&piece));
+            } else {
+                self.is_over = true;
+                self.ready.extend(self.reader.finish());
             }
         }
+    }
+
+    /// Reads what follows the last event, usually nothing but the stream's end: a connection that
+    /// is left in the middle cannot carry the next question.
+    pub async fn leave(mut self) {
+        let rest = async { while let Ok(Some(_)) = self.body.piece().await {} };
+        // Whoever talks on is hung up on.
+        drop(timeout(FAREWELL, rest).await);
     }
 
     /// An event's JSON. What breaks off at the stream's end was cut, everything else is wrong.
@@ -300,8 +314,8 @@ impl Stopwatch {
 
     /// Writes both times into the finished answer.
     pub fn stop(self, answer: &mut Answer) {
-        let ms = |at: Instant| (at - self.start).as_secs_f64() * 1000.0;
-        answer.latency_ms = ms(Instant::now());
-        answer.ttft_ms = self.first.map(ms);
+        let ms = |span: Duration| span.as_secs_f64() * 1000.0;
+        answer.latency_ms = ms(self.start.elapsed());
+        answer.ttft_ms = self.first.map(|first| ms(first - self.start));
     }
 }

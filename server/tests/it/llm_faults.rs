@@ -88,116 +88,98 @@ fn redirect(to: &str) -> Act {
     }
 }
 
-/// Every fault, what it is called, and whether it is worth asking again.
-fn faults() -> Vec<(Act, LlmError, bool)> {
+type Fault = (Act, LlmError, bool);
+
+/// What was sent before a stream ends too early, whichever protocol is spoken.
+fn beginning() -> String {
     let event = "data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\n";
     let start = "data: {\"type\":\"message_start\",\"message\":{}}\n\n";
-    let cut = [event, start].concat();
-    let too_large = LlmError::TooLarge {
-        limit_bytes: 8 * MB,
-    };
-    let wrong_type = |found: &str| LlmError::WrongContentType {
-        found: found.to_owned(),
-    };
-    let failed = |status, message: &str| LlmError::Refused {
-        status,
-        message: message.to_owned(),
-    };
-    let json = "application/json";
-    let stream = "text/event-stream";
+    [event, start].concat()
+}
+
+/// Every fault, what it is called, and whether it is worth asking again.
+fn faults() -> Vec<Fault> {
+    let mut faults = faults_of_the_network();
+    faults.extend(refusals());
+    faults.extend(answers_that_are_none());
+    faults
+}
+
+fn faults_of_the_network() -> Vec<Fault> {
+    let silence = Act::StreamAndHang(vec![beginning()]);
     vec![
         (Act::Hang, late(Waiting::FirstByte), true),
         (Act::HangInBody, late(Waiting::NextByte), true),
-        (
-            Act::StreamAndHang(vec![cut.clone()]),
-            late(Waiting::NextByte),
-            true,
-        ),
+        (silence, late(Waiting::NextByte), true),
         (Act::Drip, late(Waiting::Whole), true),
         (Act::Reset, LlmError::ConnectionLost, true),
         (Act::ResetInBody, LlmError::ConnectionLost, true),
         (Act::CutBody, LlmError::ConnectionLost, true),
+    ]
+}
+
+fn refusals() -> Vec<Fault> {
+    let refused = |status, message: &str| LlmError::Refused {
+        status,
+        message: message.to_owned(),
+    };
+    let says = |status, words: String| Act::json(status, &json!({"error": {"message": words}}));
+    let page = Act::Answer {
+        status: 502,
+        headers: vec![("content-type", "text/html".to_owned())],
+        body: b"<html>Bad gateway".to_vec(),
+    };
+    let redirect = redirect("http://elsewhere.example/v1");
+    vec![
         (
-            Act::json(500, &json!({"error": {"message": "out of memory"}})),
-            failed(500, "out of memory"),
+            says(500, "no memory".to_owned()),
+            refused(500, "no memory"),
             true,
         ),
+        (page, refused(502, "Bad Gateway"), true),
         (
-            Act::Answer {
-                status: 502,
-                headers: vec![("content-type", "text/html".to_owned())],
-                body: b"<html>Bad gateway".to_vec(),
-            },
-            failed(502, "Bad Gateway"),
-            true,
-        ),
-        (
-            answer_of(json, "{\"choices\": [{\"mess"),
-            LlmError::Truncated { at_byte: 19 },
-            true,
-        ),
-        (
-            answer_of(stream, &cut),
-            LlmError::Truncated { at_byte: cut.len() },
-            true,
-        ),
-        (
-            answer_of(stream, "data: {\"choices\":[{\"del"),
-            LlmError::Truncated { at_byte: 23 },
-            true,
-        ),
-        (
-            answer_of(stream, ""),
-            LlmError::Truncated { at_byte: 0 },
-            true,
-        ),
-        (
-            answer_of(json, "{\"choices\": nope}"),
-            LlmError::InvalidJson { at_byte: 14 },
+            says(401, format!("Wrong key: {KEY}")),
+            refused(401, ""),
             false,
         ),
         (
-            answer_of(stream, "data: nope\n\n"),
-            LlmError::InvalidJson { at_byte: 12 },
+            says(403, format!("{KEY} may not")),
+            refused(403, "(key) may not"),
             false,
         ),
-        (Act::Huge(json, 50 * MB), too_large.clone(), false),
-        (Act::Huge(stream, 50 * MB), too_large, false),
-        (
-            answer_of("text/html; charset=utf-8", "<html>"),
-            wrong_type("text/html"),
-            false,
-        ),
-        (
-            Act::Answer {
-                status: 200,
-                headers: vec![],
-                body: b"{}".to_vec(),
-            },
-            wrong_type("no content type"),
-            false,
-        ),
-        (
-            redirect("http://elsewhere.example/v1"),
-            LlmError::Redirected { status: 307 },
-            false,
-        ),
-        (
-            Act::json(
-                401,
-                &json!({"error": {"message": format!("Wrong key: {KEY}")}}),
-            ),
-            failed(401, ""),
-            false,
-        ),
-        (
-            Act::json(
-                403,
-                &json!({"error": {"message": format!("{KEY} may not")}}),
-            ),
-            failed(403, "(key) may not"),
-            false,
-        ),
+        (redirect, LlmError::Redirected { status: 307 }, false),
+    ]
+}
+
+fn answers_that_are_none() -> Vec<Fault> {
+    let json = |body: &str| answer_of("application/json", body);
+    let stream = |body: &str| answer_of("text/event-stream", body);
+    let truncated = |at_byte| LlmError::Truncated { at_byte };
+    let invalid = |at_byte| LlmError::InvalidJson { at_byte };
+    let wrong_type = |found: &str| LlmError::WrongContentType {
+        found: found.to_owned(),
+    };
+    let limit_bytes = 8 * MB;
+    let too_large = LlmError::TooLarge { limit_bytes };
+    let untyped = Act::Answer {
+        status: 200,
+        headers: vec![],
+        body: b"{}".to_vec(),
+    };
+    let beginning = beginning();
+    let huge = |content_type| Act::Huge(content_type, 50 * MB);
+    let page = answer_of("text/html; charset=utf-8", "<html>");
+    vec![
+        (json("{\"choices\": [{\"mess"), truncated(19), true),
+        (stream(&beginning), truncated(beginning.len()), true),
+        (stream("data: {\"choices\":[{\"del"), truncated(23), true),
+        (stream(""), truncated(0), true),
+        (json("{\"choices\": nope}"), invalid(14), false),
+        (stream("data: nope\n\n"), invalid(12), false),
+        (huge("application/json"), too_large.clone(), false),
+        (huge("text/event-stream"), too_large, false),
+        (page, wrong_type("text/html"), false),
+        (untyped, wrong_type("no content type"), false),
     ]
 }
 
@@ -296,7 +278,7 @@ async fn a_storm_of_429_pauses_everybody_and_loses_nobody() {
     assert!(was_paused);
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(provider.questions().len(), 40);
-    assert_eq!(provider.n_at_most(), 4);
+    assert!(provider.n_at_most() <= 4);
     assert_eq!(door.paused_until(), None);
 }
 

@@ -395,6 +395,25 @@ async fn a_value_out_of_range_is_the_askers_mistake() {
 }
 
 #[tokio::test]
+async fn a_connection_carries_one_question_after_the_other() {
+    let provider = BadProvider::acts(vec![
+        Act::completion_stream("one"),
+        Act::completion("two"),
+        Act::too_many("0"),
+        Act::completion_stream("three"),
+    ])
+    .await;
+    let door = door(&provider, Kind::OpenAi);
+    for text in ["one", "two", "three"] {
+        assert_eq!(answer(&door, &ask()).await.unwrap().text, text);
+    }
+    assert_eq!(
+        (provider.questions().len(), provider.n_connections()),
+        (4, 1)
+    );
+}
+
+#[tokio::test]
 async fn an_error_within_a_stream_counts_like_one_before_it() {
     let overloaded = json!({"type": "error",
         "error": {"type": "overloaded_error", "message": "Overloaded"}});

@@ -69,6 +69,7 @@ struct Seen {
     n_now: AtomicUsize,
     n_at_most: AtomicUsize,
     n_hung_up: AtomicUsize,
+    n_connections: AtomicUsize,
     n_bytes_sent: AtomicUsize,
 }
 
@@ -84,6 +85,7 @@ impl BadProvider {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (plan, seen) = (plan.clone(), watched.clone());
+                seen.n_connections.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(async move {
                     // A client that hangs up is what many tests are about.
                     if serve(stream, &*plan, &seen).await.is_err() {
@@ -123,6 +125,11 @@ impl BadProvider {
     /// How many clients went before they had everything.
     pub fn n_hung_up(&self) -> usize {
         self.seen.n_hung_up.load(Ordering::SeqCst)
+    }
+
+    /// How many connections were made.
+    pub fn n_connections(&self) -> usize {
+        self.seen.n_connections.load(Ordering::SeqCst)
     }
 
     /// How much of its huge bodies was taken.
@@ -225,22 +232,27 @@ pub fn completion_events(text: &str) -> Vec<String> {
     events.chain(["data: [DONE]\n\n".to_owned()]).collect()
 }
 
+/// Answers what comes on one connection, as long as its answers are proper ones.
 async fn serve(stream: TcpStream, plan: &Plan, seen: &Seen) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
-    let Some(question) = read(&mut stream).await? else {
-        return Ok(());
-    };
-    let act = {
-        let mut questions = seen.questions.lock().unwrap();
-        let act = plan(questions.len(), &question);
-        questions.push(question);
-        act
-    };
-    let n_now = seen.n_now.fetch_add(1, Ordering::SeqCst) + 1;
-    seen.n_at_most.fetch_max(n_now, Ordering::SeqCst);
-    let done = perform(&mut stream, act, seen).await;
-    seen.n_now.fetch_sub(1, Ordering::SeqCst);
-    done
+    while let Some(question) = read(&mut stream).await? {
+        let act = {
+            let mut questions = seen.questions.lock().unwrap();
+            let act = plan(questions.len(), &question);
+            questions.push(question);
+            act
+        };
+        let closes = matches!(act, Act::Reset | Act::ResetInBody | Act::CutBody);
+        let n_now = seen.n_now.fetch_add(1, Ordering::SeqCst) + 1;
+        seen.n_at_most.fetch_max(n_now, Ordering::SeqCst);
+        let done = perform(&mut stream, act, seen).await;
+        seen.n_now.fetch_sub(1, Ordering::SeqCst);
+        done?;
+        if closes {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Question>> {
@@ -289,7 +301,7 @@ async fn perform(
             headers,
             body,
         } => {
-            let mut head = format!("HTTP/1.1 {status} Said\r\nconnection: close\r\n");
+            let mut head = format!("HTTP/1.1 {status} Said\r\n");
             for (name, value) in headers {
                 head.push_str(&format!("{name}: {value}\r\n"));
             }
@@ -335,7 +347,7 @@ async fn perform(
         }
         Act::Huge(content_type, n_bytes) => {
             begin_chunks(stream, content_type).await?;
-            let piece = [b' '; 64 * 1024];
+            let piece = vec![b' '; 64 * 1024];
             while seen.n_bytes_sent.load(Ordering::SeqCst) < n_bytes {
                 chunk(stream, &piece).await?;
                 seen.n_bytes_sent.fetch_add(piece.len(), Ordering::SeqCst);
@@ -359,7 +371,7 @@ async fn begin_chunks(
     content_type: &str,
 ) -> std::io::Result<()> {
     let head = format!(
-        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: {content_type}\r\n\
+        "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\n\
          transfer-encoding: chunked\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await
@@ -377,6 +389,6 @@ async fn chunk(stream: &mut BufReader<TcpStream>, bytes: &[u8]) -> std::io::Resu
 /// Says nothing until the client goes, and counts that as an error.
 async fn wait_for_the_end(stream: &mut BufReader<TcpStream>) -> std::io::Result<()> {
     let mut byte = [0];
-    stream.read(&mut byte).await?;
-    Err(std::io::ErrorKind::ConnectionAborted.into())
+    stream.read_exact(&mut byte).await?;
+    Err(std::io::ErrorKind::InvalidData.into())
 }
