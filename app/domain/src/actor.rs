@@ -195,7 +195,7 @@ impl Permission {
             Self::Read | Self::ReadPeople => Role::Viewer,
             Self::WriteDrafts | Self::RunEvals | Self::RequestPromotion | Self::RollBack => {
                 Role::Editor
-            },
+            }
             Self::Approve | Self::BreakGlass => Role::Approver,
             Self::Administer => Role::Admin,
         }
@@ -210,9 +210,7 @@ impl Permission {
             Self::WriteDrafts => Scope::DraftsWrite,
             Self::RunEvals => Scope::EvalsRun,
             Self::RequestPromotion | Self::RollBack => Scope::PromotionsRequest,
-            Self::ReadPeople | Self::Approve | Self::BreakGlass | Self::Administer => {
-                Scope::Admin
-            }
+            Self::ReadPeople | Self::Approve | Self::BreakGlass | Self::Administer => Scope::Admin,
         }
     }
 }

@@ -187,6 +187,7 @@ impl std::fmt::Display for Verdict {
 /// The verdict with everything it rests on. Rates and differences are proportions; what cannot
 /// be computed is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateVerdict {
     /// What the gate says.
     pub verdict: Verdict,
@@ -199,10 +200,12 @@ pub struct GateVerdict {
     /// The baseline's, over the cases both ran.
     pub baseline_pass_rate: Option<f64>,
     /// The Wilson interval of the candidate's pass rate.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<f64>>))]
     pub interval: Option<Interval>,
     /// Candidate minus baseline, over the cases both ran.
     pub difference: Option<f64>,
     /// Newcombe's paired score interval of the difference.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<f64>>))]
     pub difference_interval: Option<Interval>,
     /// Mid-p `McNemar`, one-sided: small when more was lost than chance explains.
     pub p_value: Option<f64>,

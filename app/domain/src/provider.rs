@@ -92,7 +92,10 @@ impl NewProvider {
                 Kind::Openai
             }
         };
-        let base_url = fields.required_text("base_url").trim_end_matches('/').to_owned();
+        let base_url = fields
+            .required_text("base_url")
+            .trim_end_matches('/')
+            .to_owned();
         if !base_url.is_empty()
             && let Err(message) = check_address(&base_url)
         {
@@ -178,7 +181,15 @@ mod tests {
         let fields: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(
             fields,
-            ["name", "kind", "base_url", "api_key", "max_concurrency", "requests_per_minute", "more"]
+            [
+                "name",
+                "kind",
+                "base_url",
+                "api_key",
+                "max_concurrency",
+                "requests_per_minute",
+                "more"
+            ]
         );
     }
 

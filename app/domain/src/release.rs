@@ -490,7 +490,8 @@ mod tests {
         let lead = person(Role::Approver);
         let own = std::slice::from_ref(&lead.who);
         let check = |by: &Actor, requesters: &[Who], authors: &[Who]| {
-            may_approve(by, "production", requesters, authors).map_err(|refusal| refusal.to_string())
+            may_approve(by, "production", requesters, authors)
+                .map_err(|refusal| refusal.to_string())
         };
         assert_eq!(check(&lead, &[someone(1)], &[someone(2)]), Ok(()));
         assert_eq!(
@@ -516,6 +517,9 @@ mod tests {
             },
             ..lead.clone()
         };
-        assert_eq!(check(&key, &[someone(1)], &[someone(2)]), Err(Refusal::NotAPerson.to_string()));
+        assert_eq!(
+            check(&key, &[someone(1)], &[someone(2)]),
+            Err(Refusal::NotAPerson.to_string())
+        );
     }
 }

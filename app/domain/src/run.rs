@@ -54,9 +54,15 @@ impl RunStatus {
     /// The status of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled]
-            .into_iter()
-            .find(|status| status.word() == word)
+        [
+            Self::Queued,
+            Self::Running,
+            Self::Completed,
+            Self::Failed,
+            Self::Cancelled,
+        ]
+        .into_iter()
+        .find(|status| status.word() == word)
     }
 
     /// Whether nothing more will happen to it.
@@ -70,7 +76,7 @@ impl RunStatus {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunOptions {
-    /// Only cases with all of these tags.
+    /// Only cases with one of these tags; all cases if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// At most so many cases: those tagged `smoke`, or else drawn stratified by tag.
@@ -109,7 +115,9 @@ impl RunOptions {
     pub fn read(fields: &mut Fields) -> Self {
         let within = |fields: &mut Fields, name: &str, most: i64| {
             let number = fields.integer(name)?;
-            let legal = u32::try_from(number).ok().filter(|_| (1..=most).contains(&number));
+            let legal = u32::try_from(number)
+                .ok()
+                .filter(|_| (1..=most).contains(&number));
             if legal.is_none() {
                 fields.refuse(name, format!("must be from 1 to {most}"));
             }
@@ -118,10 +126,13 @@ impl RunOptions {
         let tags = fields.texts("tags").unwrap_or_default();
         let limit = within(fields, "limit", 100_000);
         let repeats = within(fields, "repeats", MAX_REPEATS).unwrap_or(1);
-        let seed = fields.integer("seed").map_or(Ok(0), u32::try_from).unwrap_or_else(|_| {
-            fields.refuse("seed", "must be from 0 to 4294967295");
-            0
-        });
+        let seed = fields
+            .integer("seed")
+            .map_or(Ok(0), u32::try_from)
+            .unwrap_or_else(|_| {
+                fields.refuse("seed", "must be from 0 to 4294967295");
+                0
+            });
         let budget_usd = fields.number("budget_usd");
         if budget_usd.is_some_and(|budget| !budget.is_finite() || budget <= 0.0) {
             fields.refuse("budget_usd", "must be more than 0 US dollars");
@@ -129,13 +140,23 @@ impl RunOptions {
         let judge = fields.take("judge").and_then(|value| {
             let path = fields.path_of("judge");
             let mut members = Fields::new(&path, value);
-            let (provider, model) = (members.required_text("provider"), members.required_text("model"));
+            let (provider, model) = (
+                members.required_text("provider"),
+                members.required_text("model"),
+            );
             members
                 .finish(|| Judge { provider, model })
                 .map_err(|errors: Vec<FieldError>| fields.absorb(errors))
                 .ok()
         });
-        Self { tags, limit, seed, repeats, budget_usd, judge }
+        Self {
+            tags,
+            limit,
+            seed,
+            repeats,
+            budget_usd,
+            judge,
+        }
     }
 }
 
@@ -309,9 +330,15 @@ impl Change {
     /// The change of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Lost, Self::Gained, Self::BothPass, Self::BothFail, Self::New]
-            .into_iter()
-            .find(|change| change.word() == word)
+        [
+            Self::Lost,
+            Self::Gained,
+            Self::BothPass,
+            Self::BothFail,
+            Self::New,
+        ]
+        .into_iter()
+        .find(|change| change.word() == word)
     }
 }
 

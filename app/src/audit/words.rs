@@ -54,7 +54,11 @@ pub fn summary(entry: &Entry) -> String {
         _ => [text(detail, &["after", "description"]), None],
     };
     let mut words: Vec<String> = parts.into_iter().flatten().collect();
-    words.extend(text(detail, &["reason"]).filter(|reason| !reason.is_empty()).map(|reason| format!("“{reason}”")));
+    words.extend(
+        text(detail, &["reason"])
+            .filter(|reason| !reason.is_empty())
+            .map(|reason| format!("“{reason}”")),
+    );
     words.join(" ")
 }
 

@@ -310,10 +310,7 @@ fn Roles() -> impl IntoView {
             "Write versions, roll back, promote to open environments",
             Permission::WriteDrafts,
         ),
-        (
-            "Promote to protected environments",
-            Permission::PromoteProtected,
-        ),
+        ("Promote to protected environments", Permission::Approve),
         ("Members, keys, environments", Permission::Administer),
     ];
     let head = Role::ALL

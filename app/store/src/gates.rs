@@ -129,6 +129,10 @@ pub async fn set_rule(
     now: DateTime<Utc>,
 ) -> Result<()> {
     by.may_in(Permission::Administer, environment)?;
+    let policy = &GatePolicy {
+        suite: None,
+        ..policy.clone()
+    };
     let mut command = Command::begin(store, "set_gate", by, now).await?;
     let prompt_id = prompts::lock(command.db(), by, prompt).await?;
     let environment_id = sqlx::query_scalar!(
@@ -197,24 +201,24 @@ pub struct NewGate<'a> {
 
 /// Asks the gate: launches the candidate's run, and the baseline's unless one of the same content
 /// on the same revision is there. The baseline is what serves production.
-pub async fn ask(
-    store: &Store,
-    by: &Actor,
-    new: NewGate<'_>,
-    now: DateTime<Utc>,
-) -> Result<RunId> {
+pub async fn ask(store: &Store, by: &Actor, new: NewGate<'_>, now: DateTime<Utc>) -> Result<RunId> {
     by.may(Permission::RunEvals)?;
     let rule = rules(store, by, new.prompt)
         .await?
         .into_iter()
         .find(|rule| rule.environment == PRODUCTION);
-    let suite = new.suite.or(rule.as_ref().map(|rule| rule.suite)).ok_or_else(|| {
-        Error::invalid("suite", "no suite gates this prompt yet: name one")
-    })?;
-    let policy = new
-        .policy
-        .or(rule.map(|rule| rule.policy))
-        .unwrap_or_default();
+    let suite = new
+        .suite
+        .or(rule.as_ref().map(|rule| rule.suite))
+        .ok_or_else(|| Error::invalid("suite", "no suite gates this prompt yet: name one"))?;
+    // Which suite it was is written with the runs.
+    let policy = GatePolicy {
+        suite: None,
+        ..new
+            .policy
+            .or(rule.map(|rule| rule.policy))
+            .unwrap_or_default()
+    };
     let options = RunOptions {
         tags: policy.tags.clone(),
         repeats: 1,
@@ -243,7 +247,16 @@ pub async fn ask(
             Some((run, version))
         }
     };
-    let run = runs::insert(&mut command, by, prompt, &candidate, &selection, &options, now).await?;
+    let run = runs::insert(
+        &mut command,
+        by,
+        prompt,
+        &candidate,
+        &selection,
+        &options,
+        now,
+    )
+    .await?;
     sqlx::query!(
         "insert into gate (run_id, baseline_run_id, baseline_version_id, policy) values ($1, $2, $3, $4)",
         run.0,
@@ -341,11 +354,15 @@ pub async fn decide(
     let pairs = compare::pairs(command.db(), row.baseline, run).await?;
     let mut verdict = domain::gate::judge(&row.policy.0, &pairs);
     if row.status != RunStatus::Completed {
-        let why = row.failure.map(|why| format!(": {why}")).unwrap_or_default();
+        let why = row
+            .failure
+            .map(|why| format!(": {why}"))
+            .unwrap_or_default();
         verdict.verdict = Verdict::Fail;
-        verdict
-            .reasons
-            .insert(0, format!("the candidate's run is {}{why}", row.status.word()));
+        verdict.reasons.insert(
+            0,
+            format!("the candidate's run is {}{why}", row.status.word()),
+        );
     }
     sqlx::query!(
         "update gate set verdict = $2, decided_at = $3 where run_id = $1",

@@ -73,7 +73,12 @@ pub async fn request(
     if place.policy.asks_for_nothing() {
         let target = find_version(&mut command, place.prompt, version).await?;
         let deployment = place
-            .deploy(&mut command, &target, DeploymentKind::Promote, release.reason)
+            .deploy(
+                &mut command,
+                &target,
+                DeploymentKind::Promote,
+                release.reason,
+            )
             .await?;
         deployment_id = Some(deployment.deployment_id);
         status = PromotionStatus::Executed;
@@ -93,7 +98,11 @@ pub async fn request(
     Ok(Promotion {
         id,
         status,
-        missing: if deployment_id.is_some() { Vec::new() } else { decided.missing },
+        missing: if deployment_id.is_some() {
+            Vec::new()
+        } else {
+            decided.missing
+        },
         prompt: release.prompt.clone(),
         environment: release.environment.to_owned(),
         version,
@@ -184,8 +193,10 @@ impl Open {
             _ => "promotion.cancel",
         };
         self.record(action, json!({ "reason": reason, "by_role": by.role() }));
-        self.command
-            .tell("promotion", json!({ "promotion": self.id, "status": status }));
+        self.command.tell(
+            "promotion",
+            json!({ "promotion": self.id, "status": status }),
+        );
         Ok(())
     }
 
@@ -239,7 +250,10 @@ pub async fn approve(
     let status = open_status(&open.decided.missing);
     write_status(&mut open.command, id, status, &open.decided, None).await?;
     let missing = open.decided.missing.clone();
-    open.record("promotion.approve", json!({ "comment": comment, "missing": missing }));
+    open.record(
+        "promotion.approve",
+        json!({ "comment": comment, "missing": missing }),
+    );
     open.command
         .tell("promotion", json!({ "promotion": id, "status": status }));
     open.command.commit().await?;
@@ -261,7 +275,8 @@ pub async fn reject(
     if reason.trim().is_empty() {
         return Err(Error::invalid("reason", "a rejection needs a reason"));
     }
-    open.settle(by, PromotionStatus::Rejected, reason, now).await?;
+    open.settle(by, PromotionStatus::Rejected, reason, now)
+        .await?;
     open.command.commit().await?;
     read_back(store, by, id, now).await
 }
@@ -277,7 +292,8 @@ pub async fn cancel(
     check_comment(reason)?;
     let mut open = Open::lock(store, "cancel_promotion", by, id, None, now).await?;
     by.may_in(Permission::RequestPromotion, &open.environment)?;
-    open.settle(by, PromotionStatus::Cancelled, reason, now).await?;
+    open.settle(by, PromotionStatus::Cancelled, reason, now)
+        .await?;
     open.command.commit().await?;
     read_back(store, by, id, now).await
 }
@@ -416,7 +432,12 @@ async fn serve(store: &Store, by: &Actor, id: PromotionId, now: DateTime<Utc>) -
     }
     let target = find_version(&mut command, place.prompt, promotion.version).await?;
     let deployment = place
-        .deploy(&mut command, &target, DeploymentKind::Promote, &promotion.reason)
+        .deploy(
+            &mut command,
+            &target,
+            DeploymentKind::Promote,
+            &promotion.reason,
+        )
         .await?;
     write_status(
         &mut command,
@@ -434,12 +455,18 @@ async fn serve(store: &Store, by: &Actor, id: PromotionId, now: DateTime<Utc>) -
             "evidence": decided.evidence, "deployment_id": deployment.deployment_id,
         }),
     );
-    command.tell("promotion", json!({ "promotion": id, "status": "executed" }));
+    command.tell(
+        "promotion",
+        json!({ "promotion": id, "status": "executed" }),
+    );
     command.commit().await
 }
 
 /// Promotions whose moment has come, with their project and who scheduled them.
-pub async fn due(store: &Store, now: DateTime<Utc>) -> Result<Vec<(domain::id::ProjectId, PromotionId)>> {
+pub async fn due(
+    store: &Store,
+    now: DateTime<Utc>,
+) -> Result<Vec<(domain::id::ProjectId, PromotionId)>> {
     let rows = sqlx::query!(
         r#"select project_id as "project: domain::id::ProjectId", promotion_id as "id: PromotionId"
            from promotion
@@ -456,9 +483,12 @@ pub async fn due(store: &Store, now: DateTime<Utc>) -> Result<Vec<(domain::id::P
 
 /// Gives up the moment of a promotion that could not be executed then.
 pub async fn unschedule(store: &Store, id: PromotionId) -> Result<()> {
-    sqlx::query!("update promotion set execute_at = null where promotion_id = $1", id.0)
-        .execute(&store.pool)
-        .await?;
+    sqlx::query!(
+        "update promotion set execute_at = null where promotion_id = $1",
+        id.0
+    )
+    .execute(&store.pool)
+    .await?;
     Ok(())
 }
 
@@ -526,4 +556,3 @@ async fn read_back(
         .await?
         .ok_or(Error::NotFound("promotion"))
 }
-

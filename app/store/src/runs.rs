@@ -195,7 +195,16 @@ pub async fn launch(
     let prompt = prompts::lock(command.db(), by, new.prompt).await?;
     let subject = load_subject(&mut command, by, new.prompt, prompt, &new.subject).await?;
     let selection = select_cases(&mut command, by, prompt, new.suite, &new.options).await?;
-    let id = insert(&mut command, by, prompt, &subject, &selection, &new.options, now).await?;
+    let id = insert(
+        &mut command,
+        by,
+        prompt,
+        &subject,
+        &selection,
+        &new.options,
+        now,
+    )
+    .await?;
     command.commit().await?;
     find(store, by, id).await?.ok_or(Error::NotFound("run"))
 }
@@ -310,10 +319,10 @@ pub(crate) async fn select_cases(
                   array(select jsonb_array_elements_text(coalesce(body -> 'tags', '[]'))) as "tags!"
            from suite_case
            where suite_id = $1 and until is null
-             and coalesce(body -> 'tags', '[]') @> $2
+             and (cardinality($2::text[]) = 0 or body -> 'tags' ?| $2)
            order by position"#,
         suite.0,
-        json!(options.tags),
+        &options.tags,
     )
     .fetch_all(command.db())
     .await?;
@@ -331,7 +340,11 @@ pub(crate) async fn select_cases(
         let words = if options.tags.is_empty() {
             format!("the suite {} holds no cases yet", row.name)
         } else {
-            format!("no case of {} has the tags {}", row.name, options.tags.join(", "))
+            format!(
+                "no case of {} has the tag {}",
+                row.name,
+                options.tags.join(" or ")
+            )
         };
         return Err(Error::conflict("no_cases", words));
     }

@@ -462,7 +462,10 @@ pub async fn add_cases(
         _ => json!({ "added": n_added }),
     };
     let revision = change.commit("suite.add_cases", &what, detail).await?;
-    Ok(Changed { revision, cases: ids })
+    Ok(Changed {
+        revision,
+        cases: ids,
+    })
 }
 
 /// Changes a case. `seen` is the revision since which it was as the caller saw it.
@@ -477,12 +480,21 @@ pub async fn change_case(
 ) -> Result<Changed> {
     let mut change = Change::open(store, "change_case", by, id, now).await?;
     let (position, before) = change.end_case(case, seen).await?;
-    change.add(&[case], position, std::slice::from_ref(new)).await?;
+    change
+        .add(&[case], position, std::slice::from_ref(new))
+        .await?;
     let detail = json!({ "case_id": case, "before": before, "after": new });
     let revision = change
-        .commit("suite.change_case", &format!("case {position} changed"), detail)
+        .commit(
+            "suite.change_case",
+            &format!("case {position} changed"),
+            detail,
+        )
         .await?;
-    Ok(Changed { revision, cases: vec![case] })
+    Ok(Changed {
+        revision,
+        cases: vec![case],
+    })
 }
 
 /// Takes a case out; runs of earlier revisions keep it.
@@ -498,9 +510,16 @@ pub async fn remove_case(
     change.n_cases -= 1;
     let detail = json!({ "case_id": case, "before": before });
     let revision = change
-        .commit("suite.remove_case", &format!("case {position} removed"), detail)
+        .commit(
+            "suite.remove_case",
+            &format!("case {position} removed"),
+            detail,
+        )
         .await?;
-    Ok(Changed { revision, cases: Vec::new() })
+    Ok(Changed {
+        revision,
+        cases: Vec::new(),
+    })
 }
 
 /// Changes the scorers that apply to every case, and from which score a case passes.
@@ -521,5 +540,8 @@ pub async fn set_scorers(
     let revision = change
         .commit("suite.set_scorers", "scorers changed", detail)
         .await?;
-    Ok(Changed { revision, cases: Vec::new() })
+    Ok(Changed {
+        revision,
+        cases: Vec::new(),
+    })
 }

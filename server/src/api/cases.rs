@@ -151,13 +151,13 @@ fn format_of(headers: &HeaderMap) -> Result<Format> {
     match kind.as_deref() {
         None
         | Some(
-            "application/json" | "application/x-ndjson" | "application/jsonl"
+            "application/json"
+            | "application/x-ndjson"
+            | "application/jsonl"
             | "application/jsonlines",
         ) => Ok(Format::Jsonl),
         Some("text/csv") => Ok(Format::Csv),
-        Some("application/yaml" | "application/x-yaml" | "text/yaml") => {
-            Ok(Format::Promptfoo)
-        }
+        Some("application/yaml" | "application/x-yaml" | "text/yaml") => Ok(Format::Promptfoo),
         Some(other) => Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
@@ -268,7 +268,10 @@ pub async fn export(
         Format::Csv => ("text/csv; charset=utf-8", "csv"),
         Format::Promptfoo => ("application/yaml", "yaml"),
     };
-    let disposition = format!("attachment; filename=\"suite-{}-r{}.{ending}\"", suite.id, suite.revision);
+    let disposition = format!(
+        "attachment; filename=\"suite-{}-r{}.{ending}\"",
+        suite.id, suite.revision
+    );
     let headers = [
         (header::CONTENT_TYPE, kind.to_owned()),
         (header::CONTENT_DISPOSITION, disposition),
@@ -308,7 +311,8 @@ pub async fn change(
         })
         .transpose()?;
     let now = state.clock.now();
-    let changed = store::suites::change_case(&state.store, &actor, id, case, &new, since, now).await?;
+    let changed =
+        store::suites::change_case(&state.store, &actor, id, case, &new, since, now).await?;
     Ok(Json(Added::changed(changed)))
 }
 

@@ -37,16 +37,24 @@ use crate::state::AppState;
 pub struct Question {
     /// The prompt.
     prompt: PromptName,
-    /// A saved version; this or `content`.
-    version: Option<i32>,
-    /// A content that need not be saved: a pull request's.
-    #[schema(value_type = Option<Content>)]
-    subject: Option<Subject>,
+    /// Which version, or which content that need not be saved: a pull request's.
+    #[schema(value_type = Candidate, inline)]
+    subject: Subject,
     /// The suite, by id or name; the one set for production when left out.
     suite: Option<String>,
     /// By what it is judged; what is set for production when left out. A policy given here does
     /// not count as evidence for a promotion unless it is the one that is set.
     policy: Option<GatePolicy>,
+}
+
+/// One of the two.
+#[expect(dead_code, reason = "describes what stands in the question's body")]
+#[derive(ToSchema)]
+pub struct Candidate {
+    /// A saved version.
+    version: Option<i32>,
+    /// A content.
+    content: Option<Content>,
 }
 
 impl Submitted for Question {
@@ -72,8 +80,7 @@ impl Submitted for Question {
         built(fields, || {
             Some(Self {
                 prompt: prompt?,
-                version,
-                subject: Some(subject?),
+                subject: subject?,
                 suite,
                 policy,
             })
@@ -147,12 +154,9 @@ pub async fn ask(
         Some(word) => Some(runs::suite(&state, &actor, word).await?),
         None => None,
     };
-    let Some(subject) = question.subject else {
-        return Err(super::error::ApiError::invalid_field("version", "is missing"));
-    };
     let new = NewGate {
         prompt: &question.prompt,
-        subject,
+        subject: question.subject,
         suite,
         policy: question.policy,
     };
@@ -247,7 +251,9 @@ pub async fn rules(
 ) -> Result<Json<Listing<RuleView>>> {
     super::prompts::find(&state, &actor, &name).await?;
     let rules = gates::rules(&state.store, &actor, &name).await?;
-    Ok(Json(Listing::whole(rules.into_iter().map(RuleView::from).collect())))
+    Ok(Json(Listing::whole(
+        rules.into_iter().map(RuleView::from).collect(),
+    )))
 }
 
 /// What a prompt's way into an environment is to be measured by.
@@ -282,6 +288,15 @@ pub async fn set_rule(
 ) -> Result<Json<Listing<RuleView>>> {
     let suite = runs::suite(&state, &actor, &new.suite).await?;
     let now = state.clock.now();
-    gates::set_rule(&state.store, &actor, &name, &environment, suite, &new.policy, now).await?;
+    gates::set_rule(
+        &state.store,
+        &actor,
+        &name,
+        &environment,
+        suite,
+        &new.policy,
+        now,
+    )
+    .await?;
     rules(State(state), Caller(actor), FromPath(name)).await
 }

@@ -132,8 +132,7 @@ pub async fn approve(
 ) -> Result<Json<FullPromotion>> {
     let now = state.clock.now();
     let seen = new.evidence.as_deref();
-    let promotion =
-        promotions::approve(&state.store, &actor, id, &new.comment, seen, now).await?;
+    let promotion = promotions::approve(&state.store, &actor, id, &new.comment, seen, now).await?;
     Ok(Json(promotion))
 }
 
@@ -198,11 +197,14 @@ pub struct When {
 
 impl Submitted for When {
     fn parse(mut fields: Fields) -> Result<Self, Vec<FieldError>> {
-        let at = fields.text("at").filter(|at| !at.is_empty()).and_then(|at| {
-            DateTime::parse_from_rfc3339(&at)
-                .map_err(|_| fields.refuse("at", "must be a time such as 2026-03-14T09:00:00Z"))
-                .ok()
-        });
+        let at = fields
+            .text("at")
+            .filter(|at| !at.is_empty())
+            .and_then(|at| {
+                DateTime::parse_from_rfc3339(&at)
+                    .map_err(|_| fields.refuse("at", "must be a time such as 2026-03-14T09:00:00Z"))
+                    .ok()
+            });
         fields.finish(|| Self {
             at: at.map(|at| at.to_utc()),
         })
@@ -309,7 +311,6 @@ pub async fn create(
         seen: releases::seen(new.expected_deployment),
     };
     let now = state.clock.now();
-    let promotion =
-        promotions::request(&state.store, &actor, &release, new.version, now).await?;
+    let promotion = promotions::request(&state.store, &actor, &release, new.version, now).await?;
     Ok((StatusCode::CREATED, Json(promotion)))
 }

@@ -57,7 +57,10 @@ async fn view(state: &AppState, actor: &Actor, run: Run) -> Result<Json<RunView>
 /// A run's page.
 pub async fn page(state: &AppState, actor: &Actor, run: RunId) -> Result<String> {
     let (project, _) = store::projects::address(&state.store, actor).await?;
-    Ok(format!("{}/p/{project}/runs/{run}", state.config.public_url))
+    Ok(format!(
+        "{}/p/{project}/runs/{run}",
+        state.config.public_url
+    ))
 }
 
 /// Which runs.
@@ -90,10 +93,16 @@ pub async fn list(
     let prompt = read_prompt(wanted.prompt.as_deref())?;
     let refuse = |name: &'static str, words: &str| ApiError::invalid_field(name, words);
     let suite = present(wanted.suite.as_deref())
-        .map(|text| text.parse::<SuiteId>().map_err(|_| refuse("suite", "must be a suite's id")))
+        .map(|text| {
+            text.parse::<SuiteId>()
+                .map_err(|_| refuse("suite", "must be a suite's id"))
+        })
         .transpose()?;
     let version = present(wanted.version.as_deref())
-        .map(|text| text.parse().map_err(|_| refuse("version", "must be a version's number")))
+        .map(|text| {
+            text.parse()
+                .map_err(|_| refuse("version", "must be a version's number"))
+        })
         .transpose()?;
     let status = present(wanted.status.as_deref())
         .map(|word| {
@@ -109,7 +118,9 @@ pub async fn list(
         version,
         status,
     };
-    Ok(Json(runs::list(&state.store, &actor, &filter, &page).await?))
+    Ok(Json(
+        runs::list(&state.store, &actor, &filter, &page).await?,
+    ))
 }
 
 /// A run to launch.

@@ -58,7 +58,11 @@ impl Caller {
     }
 
     /// Makes the call; nothing when the run was cancelled meanwhile.
-    pub async fn call(&self, claimed: Claimed, cancelled: &CancellationToken) -> Option<CaseResult> {
+    pub async fn call(
+        &self,
+        claimed: Claimed,
+        cancelled: &CancellationToken,
+    ) -> Option<CaseResult> {
         let mut result = empty(&claimed);
         let messages = match self.render(&claimed.case) {
             Ok(messages) => messages,
@@ -71,12 +75,20 @@ impl Caller {
                 return Some(with_error(result, words.join("; ")));
             }
         };
-        let answer = match self.opened.door.ask(&self.question(messages), cancelled).await {
+        let answer = match self
+            .opened
+            .door
+            .ask(&self.question(messages), cancelled)
+            .await
+        {
             Ok(answer) => answer,
             Err(LlmError::Cancelled) => return None,
             Err(error) => return Some(with_error(result, error.to_string())),
         };
-        let cost_usd = self.price.as_ref().map(|price| cost_of(price, &answer.usage));
+        let cost_usd = self
+            .price
+            .as_ref()
+            .map(|price| cost_of(price, &answer.usage));
         note(&mut result, &answer, cost_usd);
         let output = Output {
             text: answer.text,

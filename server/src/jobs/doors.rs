@@ -111,7 +111,8 @@ impl Doors {
 
     fn unlock(&self, name: &str, endpoint: &Endpoint) -> Result<Door, Closed> {
         let closed = |words: String| Closed(format!("provider {name}: {words}"));
-        let base_url = BaseUrl::parse(&endpoint.base_url).map_err(|error| closed(error.to_string()))?;
+        let base_url =
+            BaseUrl::parse(&endpoint.base_url).map_err(|error| closed(error.to_string()))?;
         let kind = match endpoint.kind {
             provider::Kind::Openai => Kind::OpenAi,
             provider::Kind::Anthropic => Kind::Anthropic,

@@ -168,7 +168,8 @@ impl Grader {
         let prompt = case.note.as_str();
         let request = webhook::request(prompt, &case.variables, case.expected.as_ref(), output);
         // Without the address: it may hold a token.
-        let failed = |error: reqwest::Error| format!("the webhook did not answer: {}", error.without_url());
+        let failed =
+            |error: reqwest::Error| format!("the webhook did not answer: {}", error.without_url());
         let response = self
             .http
             .post(address)

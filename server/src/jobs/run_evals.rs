@@ -138,8 +138,7 @@ impl Worker {
 
     async fn fail(&self, run: RunId, words: &str) {
         tracing::warn!(%run, why = words, "an eval run cannot go on");
-        if let Err(error) =
-            work::fail(&self.tools.store, run, words, self.tools.clock.now()).await
+        if let Err(error) = work::fail(&self.tools.store, run, words, self.tools.clock.now()).await
         {
             tracing::warn!(%run, %error, "cannot write down that a run failed");
         }
@@ -165,11 +164,15 @@ impl Worker {
         };
         let progress = Arc::new(hand_in::Standing::new(job.cost_usd));
         let writer = tokio::spawn(hand_in.write(inbox, Arc::clone(&progress)));
-        let ended = self.call_all(&job, &caller, &opened, &results, &progress).await;
+        let ended = self
+            .call_all(&job, &caller, &opened, &results, &progress)
+            .await;
         // The writer ends when the last result is in.
         drop(results);
         if writer.await.is_err() {
-            return Err(Stop::Fail("the results could not be written down".to_owned()));
+            return Err(Stop::Fail(
+                "the results could not be written down".to_owned(),
+            ));
         }
         ended
     }
@@ -182,14 +185,21 @@ impl Worker {
             .ok_or_else(|| Stop::Fail("this content names no model".to_owned()))?;
         let compiled = Compiled::new(&job.content).map_err(|errors| {
             let words: Vec<_> = errors.iter().map(ToString::to_string).collect();
-            Stop::Fail(format!("the prompt cannot be rendered: {}", words.join("; ")))
+            Stop::Fail(format!(
+                "the prompt cannot be rendered: {}",
+                words.join("; ")
+            ))
         })?;
         let doors = &self.tools.doors;
-        let opened = doors.open(&self.tools.store, job.project, &model.provider).await?;
+        let opened = doors
+            .open(&self.tools.store, job.project, &model.provider)
+            .await?;
         let (judge_model, judge_door) = match &job.options.judge {
             None => (model.name.clone(), opened.clone()),
             Some(judge) => {
-                let door = doors.open(&self.tools.store, job.project, &judge.provider).await?;
+                let door = doors
+                    .open(&self.tools.store, job.project, &judge.provider)
+                    .await?;
                 (judge.model.clone(), door)
             }
         };
@@ -239,9 +249,8 @@ impl Worker {
                 let limit = i64::try_from(n_at_once * AHEAD - waiting.len()).unwrap_or(1);
                 let (store, lease, lasts) = (self.tools.store.clone(), self.lease, self.lasts);
                 let (run, now) = (job.id, self.tools.clock.now());
-                claims.spawn(async move {
-                    work::claim(&store, run, lease, limit, lasts, now).await
-                });
+                claims
+                    .spawn(async move { work::claim(&store, run, lease, limit, lasts, now).await });
             }
             if calls.is_empty() && claims.is_empty() && waiting.is_empty() {
                 // Others may hold the rest. The scheduler looks again as long as the run is open.
@@ -277,4 +286,3 @@ impl Worker {
         }
     }
 }
-

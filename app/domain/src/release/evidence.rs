@@ -57,7 +57,10 @@ impl Evidence {
     /// Names the evidence: SHA-256 over its JSON, lower-case hex. What only ages does not change it.
     #[must_use]
     pub fn hash(&self) -> String {
-        let gate = self.gate.as_ref().map(|gate| (gate.run_id, gate.verdict, gate.revision_now));
+        let gate = self
+            .gate
+            .as_ref()
+            .map(|gate| (gate.run_id, gate.verdict, gate.revision_now));
         let named = serde_json::json!([self.content_hash, self.serves, self.newest, gate]);
         Sha256::digest(named.to_string())
             .iter()
@@ -188,7 +191,12 @@ mod tests {
     #[test]
     fn what_is_missing_is_said() {
         let approval = "1 approval by an approver who neither wrote nor asked for it";
-        check(&evidence(None), 0, 1, &["a passed gate run on this content", approval]);
+        check(
+            &evidence(None),
+            0,
+            1,
+            &["a passed gate run on this content", approval],
+        );
         check(&evidence(Some(Verdict::Pass)), 0, 1, &[approval]);
         check(&evidence(Some(Verdict::Pass)), 1, 24, &[]);
         check(

@@ -49,7 +49,10 @@ pub(super) async fn load(
     )
     .fetch_one(&mut *db)
     .await?;
-    let policy = row.gate_policy.map(|Json(policy)| policy).unwrap_or_default();
+    let policy = row
+        .gate_policy
+        .map(|Json(policy)| policy)
+        .unwrap_or_default();
     let gate = sqlx::query!(
         r#"select run_id as "run_id: RunId", suite_id as "suite: SuiteId", suite.name as suite_name,
                   run.revision, suite.revision as revision_now, verdict as "verdict!: Json<GateVerdict>",

@@ -188,11 +188,19 @@ pub async fn find(
         at: row.at,
     })
     .collect();
-    let missing = if is_open { now_decided.missing } else { Vec::new() };
+    let missing = if is_open {
+        now_decided.missing
+    } else {
+        Vec::new()
+    };
     Ok(Some(FullPromotion {
         promotion: Promotion {
             id: row.id,
-            status: if is_open { open_status(&missing) } else { row.status },
+            status: if is_open {
+                open_status(&missing)
+            } else {
+                row.status
+            },
             missing,
             prompt: row.prompt,
             environment: row.environment,

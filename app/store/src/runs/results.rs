@@ -65,7 +65,9 @@ pub async fn list(
             let (position, repeat) = cursor.split_once('-')?;
             Some((position.parse::<i32>().ok()?, repeat.parse::<i32>().ok()?))
         })
-        .map(|found| found.ok_or_else(|| Error::invalid("cursor", "is not one that an earlier page gave")))
+        .map(|found| {
+            found.ok_or_else(|| Error::invalid("cursor", "is not one that an earlier page gave"))
+        })
         .transpose()?;
     let rows = sqlx::query!(
         r#"select case_id as "id: CaseId", repeat, run_result.position, output,
