@@ -4,7 +4,11 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::{actor::Actor, id::PersonId, project::Project};
+use domain::{
+    actor::Actor,
+    id::{PersonId, ProjectId, ProviderId},
+    project::Project,
+};
 use leptos::prelude::use_context;
 use store::Store;
 
@@ -25,6 +29,17 @@ pub struct Request {
     pub appearance: crate::frame::Appearance,
     /// The number under which the request stands in the log.
     pub id: Arc<str>,
+    /// What only the server knows of model providers.
+    pub models: Arc<dyn Models>,
+}
+
+/// What only the server knows of model providers.
+pub trait Models: Send + Sync {
+    /// Seals a provider's key; refused in words when the server has nothing to seal it with.
+    fn seal(&self, provider: ProviderId, key: &str) -> Result<Vec<u8>, String>;
+
+    /// Until when nobody asks a provider, because it said "too many requests".
+    fn paused_until(&self, project: ProjectId, provider: &str) -> Option<DateTime<Utc>>;
 }
 
 /// A member of a project, asking something.
@@ -40,6 +55,8 @@ pub struct Cx {
     pub now: DateTime<Utc>,
     /// The address of this server.
     pub public_url: Arc<str>,
+    /// What only the server knows of model providers.
+    pub models: Arc<dyn Models>,
 }
 
 /// The request being answered.
@@ -74,5 +91,6 @@ pub async fn member_of(request: Request, project: &str) -> Result<Cx, UiError> {
         project,
         now: request.now,
         public_url: request.public_url,
+        models: request.models,
     })
 }

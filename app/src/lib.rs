@@ -10,12 +10,15 @@ pub mod error;
 pub mod frame;
 pub mod live;
 
+mod approvals;
 mod audit;
 mod home;
 mod prompts;
 mod releases;
+mod runs;
 mod settings;
 mod sign_in;
+mod suites;
 mod ui;
 
 use leptos::prelude::*;
@@ -71,10 +74,17 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("prompts/*name") view=prompts::prompt::PromptPage/>
                     <Route path=path!("roll-back/*name") view=releases::RollBackPage/>
                     <Route path=path!("deployments/:id") view=releases::PropagationPage/>
+                    <Route path=path!("suites") view=suites::SuitesPage/>
+                    <Route path=path!("suites/:id") view=suites::SuitePage/>
+                    <Route path=path!("runs") view=runs::RunsPage/>
+                    <Route path=path!("runs/:id") view=runs::RunPage/>
+                    <Route path=path!("approvals") view=approvals::ApprovalsPage/>
+                    <Route path=path!("approvals/:id") view=approvals::ReviewPage/>
                     <Route path=path!("audit") view=audit::AuditPage/>
                     <Route path=path!("audit/:sequence") view=audit::EntryPage/>
                     <Route path=path!("settings") view=settings::MembersPage/>
                     <Route path=path!("settings/keys") view=settings::KeysPage/>
+                    <Route path=path!("settings/providers") view=settings::ProvidersPage/>
                     <Route path=path!("settings/environments") view=settings::EnvironmentsPage/>
                     <Route path=path!("settings/profile") view=settings::ProfilePage/>
                 </ParentRoute>

@@ -161,6 +161,7 @@ async fn admit(
         public_url: Arc::from(state.config.public_url.as_str()),
         appearance,
         id,
+        models: state.doors.clone(),
     };
     if let Some(arrived) = Arrived::at(path, &asked).await {
         request.extensions_mut().insert(arrived);

@@ -62,6 +62,9 @@ pub fn crumbs(project_name: &str, path: &str) -> Vec<Crumb> {
             way.push(Crumb::here("Roll back"));
         }
         Some("deployments") => way.push(Crumb::here("Deployment")),
+        Some("suites") => below(&mut way, &base, "suites", "Suites", "Suite", &rest),
+        Some("runs") => below(&mut way, &base, "runs", "Runs", "Run", &rest),
+        Some("approvals") => below(&mut way, &base, "approvals", "Approvals", "Review", &rest),
         Some("audit") => match rest.first() {
             None => way.push(Crumb::here("Audit")),
             Some(number) => {
@@ -73,6 +76,7 @@ pub fn crumbs(project_name: &str, path: &str) -> Vec<Crumb> {
             way.push(Crumb::to("Settings", format!("{base}/settings")));
             way.push(Crumb::here(match rest.first().map(String::as_str) {
                 Some("keys") => "API keys",
+                Some("providers") => "Providers",
                 Some("environments") => "Environments",
                 Some("profile") => "Profile",
                 _ => "Members",
@@ -81,6 +85,16 @@ pub fn crumbs(project_name: &str, path: &str) -> Vec<Crumb> {
         Some(_) => way.push(Crumb::here("Not found")),
     }
     way
+}
+
+/// A list, and one of it: what has an id and no name is called by its noun.
+fn below(way: &mut Vec<Crumb>, base: &str, path: &str, list: &str, one: &str, rest: &[String]) {
+    if rest.is_empty() {
+        way.push(Crumb::here(list));
+    } else {
+        way.push(Crumb::to(list, format!("{base}/{path}")));
+        way.push(Crumb::here(one));
+    }
 }
 
 /// Prompts, each folder, the prompt.

@@ -118,9 +118,13 @@ fn items(membership: &Membership, words: &str, found: &[Found]) -> Vec<Item> {
     }
     page("Go to", Glyph::Overview, "Overview", "");
     page("Go to", Glyph::Prompts, "Prompts", "/prompts");
+    page("Go to", Glyph::Layers, "Suites", "/suites");
+    page("Go to", Glyph::Runs, "Runs", "/runs");
+    page("Go to", Glyph::Shield, "Approvals", "/approvals");
     page("Go to", Glyph::Audit, "Audit", "/audit");
     page("Go to", Glyph::Users, "Members", "/settings");
     page("Go to", Glyph::Key, "API keys", "/settings/keys");
+    page("Go to", Glyph::Layers, "Providers", "/settings/providers");
     page(
         "Go to",
         Glyph::Layers,

@@ -15,6 +15,9 @@ pub fn Rail() -> impl IntoView {
             <ul class="rail-links">
                 <RailLink glyph=Glyph::Overview word="Overview" rest=""/>
                 <RailLink glyph=Glyph::Prompts word="Prompts" rest="/prompts"/>
+                <RailLink glyph=Glyph::Layers word="Suites" rest="/suites"/>
+                <RailLink glyph=Glyph::Runs word="Runs" rest="/runs"/>
+                <RailLink glyph=Glyph::Shield word="Approvals" rest="/approvals"/>
             </ul>
             <ul class="rail-links">
                 <RailLink glyph=Glyph::Audit word="Audit" rest="/audit"/>

@@ -5,6 +5,7 @@ mod environments;
 mod keys;
 mod members;
 mod profile;
+mod providers;
 
 use leptos::prelude::*;
 
@@ -14,11 +15,13 @@ pub use environments::EnvironmentsPage;
 pub use keys::KeysPage;
 pub use members::MembersPage;
 pub use profile::ProfilePage;
+pub use providers::ProvidersPage;
 
 /// The pages, as the side lists them.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     ("Members", "/settings"),
     ("API keys", "/settings/keys"),
+    ("Providers", "/settings/providers"),
     ("Environments", "/settings/environments"),
     ("Profile", "/settings/profile"),
 ];

@@ -1,5 +1,6 @@
 //! Where models answer. A key goes in and never comes out.
 
+use app::context::Models;
 use axum::{Json, extract::State, http::StatusCode};
 use domain::{
     field::{FieldError, Fields},
@@ -13,7 +14,7 @@ use super::{
     body::{Body, Submitted},
     error::Result,
 };
-use crate::{llm::keys, state::AppState};
+use crate::state::AppState;
 
 impl Submitted for NewProvider {
     fn parse(fields: Fields) -> Result<Self, Vec<FieldError>> {
@@ -45,10 +46,9 @@ pub async fn save(
     Caller(actor): Caller,
     Body(new): Body<NewProvider>,
 ) -> Result<(StatusCode, Json<Provider>)> {
-    let master_key = state.config.secret_key.as_ref();
     let seal = |id: ProviderId, key: &str| {
-        keys::seal(master_key, &key.to_owned().into(), id.0.as_bytes())
-            .map_err(|error| store::Error::invalid("api_key", error.to_string()))
+        let sealed = state.doors.seal(id, key);
+        sealed.map_err(|words| store::Error::invalid("api_key", words))
     };
     let now = state.clock.now();
     let provider = store::providers::save(&state.store, &actor, &new, &seal, now).await?;

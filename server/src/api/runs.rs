@@ -1,5 +1,6 @@
 //! Eval runs: launching, following, reading, comparing.
 
+use app::context::Models;
 use axum::{
     Json,
     extract::State,

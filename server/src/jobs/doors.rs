@@ -6,8 +6,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use app::context::Models;
 use chrono::{DateTime, Utc};
-use domain::{id::ProjectId, provider};
+use domain::{
+    id::{ProjectId, ProviderId},
+    provider,
+};
 use store::{Store, providers::Endpoint};
 
 use crate::{
@@ -58,6 +62,21 @@ pub struct Opened {
     pub max_concurrency: usize,
 }
 
+impl Models for Doors {
+    fn seal(&self, provider: ProviderId, key: &str) -> Result<Vec<u8>, String> {
+        let key = keys::Secret::from(key.to_owned());
+        keys::seal(self.config.secret_key.as_ref(), &key, provider.0.as_bytes())
+            .map_err(|error| error.to_string())
+    }
+
+    fn paused_until(&self, project: ProjectId, provider: &str) -> Option<DateTime<Utc>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(&(project, provider.to_owned()))?
+            .door
+            .paused_until()
+    }
+}
+
 impl Doors {
     /// None is open yet.
     #[must_use]
@@ -100,13 +119,6 @@ impl Doors {
             kind: endpoint.kind,
             max_concurrency: usize::try_from(endpoint.max_concurrency).unwrap_or(1),
         })
-    }
-
-    /// Until when nobody asks a provider, because it said "too many requests".
-    #[must_use]
-    pub fn paused_until(&self, project: ProjectId, name: &str) -> Option<DateTime<Utc>> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(&(project, name.to_owned()))?.door.paused_until()
     }
 
     fn unlock(&self, name: &str, endpoint: &Endpoint) -> Result<Door, Closed> {

@@ -1,0 +1,11 @@
+//! To come.
+
+use leptos::prelude::*;
+
+/// To come.
+#[component]
+pub fn ApprovalsPage() -> impl IntoView {}
+
+/// To come.
+#[component]
+pub fn ReviewPage() -> impl IntoView {}

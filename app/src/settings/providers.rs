@@ -1,0 +1,7 @@
+//! To come.
+
+use leptos::prelude::*;
+
+/// To come.
+#[component]
+pub fn ProvidersPage() -> impl IntoView {}
