@@ -160,6 +160,9 @@ pub enum Permission {
     ReadPeople,
     /// Create prompts and versions, change a version's status by hand.
     WriteDrafts,
+    /// Read suites, runs, gates and providers. Cases and outputs may hold what people wrote: a
+    /// key that only fetches prompts does not see them.
+    ReadEvals,
     /// Write suites, launch and cancel runs, ask the gate.
     RunEvals,
     /// Ask for a version to serve an environment.
@@ -176,10 +179,11 @@ pub enum Permission {
 
 impl Permission {
     /// All permissions.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Read,
         Self::ReadPeople,
         Self::WriteDrafts,
+        Self::ReadEvals,
         Self::RunEvals,
         Self::RequestPromotion,
         Self::Approve,
@@ -192,7 +196,7 @@ impl Permission {
     #[must_use]
     pub const fn role(self) -> Role {
         match self {
-            Self::Read | Self::ReadPeople => Role::Viewer,
+            Self::Read | Self::ReadPeople | Self::ReadEvals => Role::Viewer,
             Self::WriteDrafts | Self::RunEvals | Self::RequestPromotion | Self::RollBack => {
                 Role::Editor
             }
@@ -208,7 +212,7 @@ impl Permission {
         match self {
             Self::Read => Scope::PromptsRead,
             Self::WriteDrafts => Scope::DraftsWrite,
-            Self::RunEvals => Scope::EvalsRun,
+            Self::ReadEvals | Self::RunEvals => Scope::EvalsRun,
             Self::RequestPromotion | Self::RollBack => Scope::PromotionsRequest,
             Self::ReadPeople | Self::Approve | Self::BreakGlass | Self::Administer => Scope::Admin,
         }

@@ -177,8 +177,9 @@ fn choice(version: &Version) -> String {
     words
 }
 
+/// What callers of the old version must change, before anything else.
 #[component]
-fn Broken(from: i32, to: i32, comparison: Comparison) -> impl IntoView {
+pub fn Broken(from: i32, to: i32, comparison: Comparison) -> impl IntoView {
     let rows = comparison
         .broken()
         .map(|row| {
@@ -197,8 +198,9 @@ fn Broken(from: i32, to: i32, comparison: Comparison) -> impl IntoView {
     }
 }
 
+/// What differs, word by word.
 #[component]
-fn Differences(comparison: Comparison, from: i32, to: i32) -> impl IntoView {
+pub fn Differences(comparison: Comparison, from: i32, to: i32) -> impl IntoView {
     let same = match comparison.n_same {
         0 => None,
         n_same => Some(format!(

@@ -20,6 +20,11 @@ mod version;
 mod versions;
 mod words;
 
+pub use compare::{Broken, Differences};
+pub use comparison::Comparison;
+#[cfg(feature = "ssr")]
+pub use comparison::compare;
 pub use list::PromptsPage;
 pub use new::NewPromptPage;
+pub use parts::remember_refusal;
 pub use shapes::Here;

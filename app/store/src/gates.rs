@@ -41,7 +41,7 @@ pub struct Gate {
 
 /// One gate.
 pub async fn find(store: &Store, by: &Actor, run: RunId) -> Result<Option<Gate>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let row = sqlx::query!(
         r#"select prompt.name as "prompt: PromptName", version.number as "version?",
                   baseline_run_id as "baseline: RunId", served.number as "served?",
@@ -90,7 +90,7 @@ pub struct Rule {
 
 /// The gates of a prompt, in the order of environments.
 pub async fn rules(store: &Store, by: &Actor, prompt: &PromptName) -> Result<Vec<Rule>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let rows = sqlx::query!(
         r#"select environment.name as environment, suite_id as "suite: SuiteId", suite.name as suite_name,
                   gate_policy.policy as "policy: Json<GatePolicy>", by as "by: Json<Who>", at
@@ -231,9 +231,8 @@ pub async fn ask(store: &Store, by: &Actor, new: NewGate<'_>, now: DateTime<Utc>
     let selection = runs::select_cases(&mut command, by, prompt, suite, &options).await?;
     let served = serving(&mut command, prompt).await?;
     let baseline = match served {
-        // The candidate is what serves: there is nothing to hold it against but itself.
         None => None,
-        Some((version, number, _)) => {
+        Some((version, number)) => {
             let subject = Subject::Saved(number);
             let loaded = runs::load_subject(&mut command, by, new.prompt, prompt, &subject).await?;
             let found = reusable(&mut command, prompt, &loaded.hash, &selection, &options).await?;
@@ -270,18 +269,17 @@ pub async fn ask(store: &Store, by: &Actor, new: NewGate<'_>, now: DateTime<Utc>
     Ok(run)
 }
 
-async fn serving(
-    command: &mut Command,
-    prompt: PromptId,
-) -> Result<Option<(uuid::Uuid, i32, ContentHash)>> {
+/// What serves production. A version that names no model cannot be run, so nothing can be held
+/// against it: then there is no baseline, and the verdict says so.
+async fn serving(command: &mut Command, prompt: PromptId) -> Result<Option<(uuid::Uuid, i32)>> {
     let row = sqlx::query!(
-        r#"select version_id, number, content_hash as "hash: ContentHash" from version
-           where prompt_id = $1 and status = 'active'"#,
+        "select version_id, number from version
+         where prompt_id = $1 and status = 'active' and content -> 'model' is not null",
         prompt.0,
     )
     .fetch_optional(command.db())
     .await?;
-    Ok(row.map(|row| (row.version_id, row.number, row.hash)))
+    Ok(row.map(|row| (row.version_id, row.number)))
 }
 
 /// A run of the same content on the same cases that is under way or complete: nothing is paid twice.

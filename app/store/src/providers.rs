@@ -16,7 +16,7 @@ const MAX_PROVIDERS: i64 = 50;
 
 /// A project's providers by name.
 pub async fn list(store: &Store, by: &Actor) -> Result<Vec<Provider>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let providers = sqlx::query_as!(
         Provider,
         r#"select name, kind as "kind: Kind", base_url, sealed_key is not null as "has_key!", max_concurrency,

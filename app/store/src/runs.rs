@@ -43,7 +43,7 @@ pub async fn list(
     filter: &Filter<'_>,
     page: &PageRequest,
 ) -> Result<Listing<Run>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let after: Option<uuid::Uuid> = page
         .after()
         .map(str::parse)
@@ -55,7 +55,7 @@ pub async fn list(
 
 /// One run.
 pub async fn find(store: &Store, by: &Actor, id: RunId) -> Result<Option<Run>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let rows = select(store, by, &Filter::default(), Some(id), None, 1).await?;
     Ok(rows.into_iter().next().map(Row::run))
 }

@@ -21,7 +21,7 @@ pub async fn list(
     prompt: Option<&PromptName>,
     page: &PageRequest,
 ) -> Result<Listing<Suite>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let rows = sqlx::query_as!(
         Row,
         r#"select suite_id as "id: SuiteId", suite.name, prompt.name as "prompt: PromptName", suite.revision,
@@ -46,7 +46,7 @@ pub async fn list(
 
 /// One suite as it is now.
 pub async fn find(store: &Store, by: &Actor, id: SuiteId) -> Result<Option<Suite>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let row = sqlx::query_as!(
         Row,
         r#"select suite_id as "id: SuiteId", suite.name, prompt.name as "prompt: PromptName", suite.revision,
@@ -66,7 +66,7 @@ pub async fn find(store: &Store, by: &Actor, id: SuiteId) -> Result<Option<Suite
 
 /// The suite that somebody means by an id or a name.
 pub async fn resolve(store: &Store, by: &Actor, word: &str) -> Result<Option<SuiteId>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let id: Option<SuiteId> = word.parse().ok();
     let id = sqlx::query_scalar!(
         r#"select suite_id as "id: SuiteId" from suite
@@ -117,7 +117,7 @@ pub async fn cases(
     tag: Option<&str>,
     page: &PageRequest,
 ) -> Result<Listing<KeptCase>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let after = page
         .after_number()
         .ok()
@@ -162,7 +162,7 @@ pub async fn cases(
 
 /// All cases of a suite as it is now, for exports.
 pub async fn all_cases(store: &Store, by: &Actor, id: SuiteId) -> Result<Vec<Case>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let bodies = sqlx::query_scalar!(
         r#"select body as "body: Json<Case>"
            from suite_case
@@ -184,7 +184,7 @@ pub async fn revisions(
     id: SuiteId,
     page: &PageRequest,
 ) -> Result<Listing<SuiteRevision>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let before = page
         .after_number()
         .ok()

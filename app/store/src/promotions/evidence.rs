@@ -62,7 +62,7 @@ pub(super) async fn load(
            join suite using (suite_id)
            where run.prompt_id = $1 and run.content_hash = $2 and verdict is not null
              and ($3::uuid is null or suite_id = $3) and gate.policy = $4
-           order by decided_at desc
+           order by decided_at desc, run_id desc
            limit 1"#,
         row.prompt_id,
         row.content_hash.as_str(),

@@ -129,7 +129,7 @@ pub async fn cases(
 
 /// Refuses runs that were not of the same cases.
 async fn check_comparable(store: &Store, by: &Actor, baseline: RunId, run: RunId) -> Result<()> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let row = sqlx::query!(
         r#"select a.suite_id = b.suite_id as "same_suite!", a.revision as revision_a, b.revision as revision_b
            from run as a, run as b

@@ -58,7 +58,7 @@ pub async fn list(
     case: Option<CaseId>,
     page: &PageRequest,
 ) -> Result<Listing<Answer>> {
-    by.may(Permission::Read)?;
+    by.may(Permission::ReadEvals)?;
     let after = page
         .after()
         .map(|cursor| {

@@ -202,6 +202,7 @@ impl TestApp {
 
 fn config() -> Config {
     Config {
+        lease_seconds: 15,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         public_url: "http://cueline.test".to_owned(),
         database_url: None,

@@ -72,6 +72,11 @@ impl Client {
             .await
     }
 
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::PUT, path, Body::from(body.to_string()))
+            .await
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(Method::DELETE, path, Body::empty()).await
     }
@@ -180,6 +185,12 @@ impl Answer {
     #[track_caller]
     pub fn created(&self) -> Value {
         self.is(201).json()
+    }
+
+    /// Something was begun; what it says.
+    #[track_caller]
+    pub fn accepted(&self) -> Value {
+        self.is(202).json()
     }
 
     /// It failed as this problem, and said so properly.

@@ -4,6 +4,7 @@
 mod app;
 mod bad_provider;
 mod client;
+pub mod evals;
 mod project;
 mod proxy;
 mod stream;
