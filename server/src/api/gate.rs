@@ -8,6 +8,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use domain::{
+    actor::Permission,
     content::Content,
     field::{FieldError, Fields},
     gate::{GatePolicy, GateVerdict, sentence},
@@ -286,6 +287,8 @@ pub async fn set_rule(
     FromPath(EnvironmentOf(environment)): FromPath<EnvironmentOf>,
     Body(new): Body<NewRule>,
 ) -> Result<Json<Listing<RuleView>>> {
+    // First: whoever may not do this need not be told which suites there are.
+    actor.may_in(Permission::Administer, &environment)?;
     let suite = runs::suite(&state, &actor, &new.suite).await?;
     let now = state.clock.now();
     gates::set_rule(
