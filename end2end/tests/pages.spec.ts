@@ -16,6 +16,7 @@ const PAGES: [path: string, heading: string | RegExp][] = [
   [`${PROMPT}?tab=releases`, 'support/triage'],
   [`${PROMPT}?tab=settings`, 'support/triage'],
   [`${PROJECT}/roll-back/support/triage?environment=production`, 'Roll back support/triage'],
+  [`${PROJECT}/approvals`, 'Approvals'],
   [`${PROJECT}/audit`, 'Audit'],
   [`${PROJECT}/audit/2`, /./],
   [`${PROJECT}/settings`, /Members|Settings/],

@@ -30,7 +30,7 @@ test('a prompt is created, edited, compared, promoted and rolled back', async ({
     await page.goto(`${PROJECT}/prompts/${name}?tab=versions&version=${number}`);
     await settled(page, true);
     await page.getByRole('button', { name: 'Promote', exact: true }).click();
-    await page.getByRole('radio', { name: /production/ }).check();
+    await page.getByRole('radio', { name: /staging/ }).check();
     await page.getByRole('button', { name: `Promote v${number}` }).click();
     await expect(page.locator('.page-header')).toContainText(`v${number}`);
   }

@@ -22,6 +22,12 @@ use crate::{
 
 pub use review::ReviewPage;
 
+/// Where a promotion is reviewed.
+#[must_use]
+pub fn address(project: &str, id: &str) -> String {
+    format!("/p/{project}/approvals/{id}")
+}
+
 /// How far a promotion has come, as a badge.
 fn status(status: PromotionStatus) -> impl IntoView {
     let word = status.word();

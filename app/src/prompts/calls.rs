@@ -141,7 +141,7 @@ pub async fn set_status(
     Ok(())
 }
 
-/// Puts a version into an environment and leads to where one sees it arrive. `place` is the
+/// Asks that a version serve an environment, and leads to where one sees it arrive or approved. `place` is the
 /// environment, `@`, and the deployment that served there when one decided, if any did.
 #[server]
 pub async fn promote(
@@ -171,7 +171,7 @@ pub async fn promote(
         store::promotions::request(&cx.store, &cx.actor, &release, number, cx.now).await?;
     let address = match promotion.deployment_id {
         Some(id) => super::links::deployment(&project, &id.to_string()),
-        None => super::links::version(&project, name.as_str(), number),
+        None => crate::approvals::address(&project, &promotion.id.to_string()),
     };
     leptos_axum::redirect(&address);
     Ok(())

@@ -94,7 +94,7 @@ fn choice(
         None => format!("nothing → v{number}"),
     };
     let protected = if environment.protected {
-        ", protected: needs an approver"
+        ", protected: waits for its evidence and approvals"
     } else {
         ""
     };

@@ -307,7 +307,7 @@ fn Roles() -> impl IntoView {
     const LINES: [(&str, Permission); 4] = [
         ("Read everything", Permission::Read),
         (
-            "Write versions, roll back, promote to open environments",
+            "Write versions and suites, run evals, ask for promotions, roll back",
             Permission::WriteDrafts,
         ),
         ("Promote to protected environments", Permission::Approve),

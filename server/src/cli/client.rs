@@ -54,14 +54,7 @@ impl Refused {
 
 /// Says what became of a client command: 1 where it was refused, 2 where it could not be done.
 pub fn run(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let done = match runtime {
-        Ok(runtime) => runtime.block_on(work),
-        Err(error) => Err(error.into()),
-    };
-    match done {
+    match block_on(work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("cueline: {error:#}");
@@ -72,6 +65,22 @@ pub fn run(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
             }
         }
     }
+}
+
+/// The same for a command that comes to a conclusion of its own: 2 for whatever stands in its way,
+/// so that nobody takes a refusal for a verdict.
+pub fn conclude(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
+    block_on(work).unwrap_or_else(|error| {
+        eprintln!("cueline: {error:#}");
+        ExitCode::from(2)
+    })
+}
+
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
 }
 
 /// A client that sends the key with every request.

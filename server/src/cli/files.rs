@@ -138,7 +138,7 @@ pub fn read_all(folder: &Path) -> anyhow::Result<Vec<PromptFile>> {
             if kind.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|kind| kind == "json") {
-                files.push(read(folder, &path)?);
+                files.push(read_below(folder, &path)?);
             }
         }
     }
@@ -146,11 +146,17 @@ pub fn read_all(folder: &Path) -> anyhow::Result<Vec<PromptFile>> {
     Ok(files)
 }
 
-fn read(folder: &Path, path: &Path) -> anyhow::Result<PromptFile> {
+/// One prompt's file, wherever it lies.
+pub fn read(path: &Path) -> anyhow::Result<PromptFile> {
+    let said = || path.display().to_string();
+    let text = fs::read_to_string(path).with_context(said)?;
+    serde_json::from_str(&text).with_context(said)
+}
+
+fn read_below(folder: &Path, path: &Path) -> anyhow::Result<PromptFile> {
     let said = || path.display().to_string();
     let name = name_of(path.strip_prefix(folder)?).with_context(said)?;
-    let text = fs::read_to_string(path).with_context(said)?;
-    let file: PromptFile = serde_json::from_str(&text).with_context(said)?;
+    let file = read(path)?;
     ensure!(
         file.name == name,
         "{} says that it is {}, but its place says {name}",

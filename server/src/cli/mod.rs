@@ -7,11 +7,14 @@ mod client;
 mod database;
 mod demo;
 mod files;
+mod gate;
 mod key;
 mod migrate;
 mod pull;
 mod push;
+mod report;
 mod rollback;
+mod run;
 mod serve;
 mod user;
 
@@ -46,6 +49,10 @@ enum Command {
     /// Check or export the audit trail, with the database at hand.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Hold a version or a file against what serves production: 0 pass, 1 fail, 3 inconclusive.
+    Gate(gate::Gate),
+    /// Launch an eval run and follow it, through the API.
+    Run(run::Run),
     /// Go back to the version that served before, through the API.
     Rollback(rollback::Rollback),
     /// Write every prompt's newest version into a folder, through the API.
@@ -65,6 +72,8 @@ impl Cli {
             Command::User(wanted) => user::run(wanted).map(success),
             Command::Key(wanted) => key::run(wanted).map(success),
             Command::Audit(wanted) => audit::run(wanted),
+            Command::Gate(wanted) => return client::conclude(gate::run(wanted)),
+            Command::Run(wanted) => return client::conclude(run::run(wanted)),
             Command::Rollback(wanted) => return client::run(rollback::run(wanted)),
             Command::Pull(wanted) => return client::run(pull::run(wanted)),
             Command::Push(wanted) => return client::run(push::run(wanted)),
