@@ -7,15 +7,21 @@
     reason = "a helper that cannot go on fails the test that called it"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
+use axum::Json;
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 const KEY: &str = "clk_the_key_of_this_test";
@@ -436,5 +442,150 @@ fn the_demo_is_not_shown_to_other_machines_unless_told_to() {
         fs::read_dir(&folder.0).unwrap().count(),
         0,
         "nothing was made"
+    );
+}
+
+/// A model that says again what it hears, after a while; counts what it is asked.
+async fn start_echo(n_asked: Arc<AtomicUsize>) -> String {
+    let answer = move |Json(body): Json<Value>| {
+        n_asked.fetch_add(1, Ordering::SeqCst);
+        async move {
+            tokio::time::sleep(Duration::from_millis(80)).await;
+            let text = body["messages"][0]["content"].clone();
+            Json(json!({
+                "model": "echo", "usage": { "prompt_tokens": 1, "completion_tokens": 1 },
+                "choices": [{ "message": { "role": "assistant", "content": text }, "finish_reason": "stop" }],
+            }))
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().fallback(axum::routing::post(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    format!("http://{address}")
+}
+
+struct Api {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Api {
+    fn of(demo: &Demo) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        Self {
+            http: reqwest::Client::new(),
+            url: demo.url(),
+        }
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Value {
+        let answer = request.bearer_auth(KEY).send().await.unwrap();
+        let (status, body) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{status}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        self.ask(self.http.get(format!("{}/api/v1{path}", self.url)))
+            .await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        self.ask(
+            self.http
+                .post(format!("{}/api/v1{path}", self.url))
+                .json(&body),
+        )
+        .await
+    }
+}
+
+/// `kill -9` at ten moments of a run: each time it goes on where it was, and in the end there is
+/// exactly one result for each case.
+#[test]
+fn a_run_survives_a_server_that_is_killed_again_and_again() {
+    const N_CASES: usize = 500;
+    let folder = Folder::new("crash");
+    let start = || {
+        let mut command = demo(&folder.0);
+        command
+            .env("CUELINE_DEMO_API_KEY", KEY)
+            .env("CUELINE_LEASE_SECONDS", "1");
+        Demo::start(command)
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let n_asked = Arc::new(AtomicUsize::new(0));
+    let provider = runtime.block_on(start_echo(Arc::clone(&n_asked)));
+
+    let mut running = start();
+    let run = runtime.block_on(async {
+        let api = Api::of(&running);
+        api.post("/providers", json!({ "name": "echo", "kind": "openai", "base_url": provider })).await;
+        api.post("/prompts", json!({ "name": "crash/echo" })).await;
+        let content = json!({
+            "type": "text", "messages": [{ "role": "user", "content": "{{text}}" }],
+            "variables": [{ "name": "text", "type": "string", "max_length": 100 }],
+            "model": { "provider": "echo", "name": "echo" },
+        });
+        api.post("/prompts/crash%2Fecho/versions", json!({ "content": content })).await;
+        let suite = json!({ "name": "crash", "prompt": "crash/echo", "scorers": [{ "type": "equals" }] });
+        let suite = api.post("/suites", suite).await;
+        let cases: Vec<Value> = (0..N_CASES)
+            .map(|n| json!({ "variables": { "text": format!("case {n}") }, "expected": format!("case {n}") }))
+            .collect();
+        api.post(&format!("/suites/{}/cases", suite["id"].as_str().unwrap()), json!(cases)).await;
+        let launch = json!({ "prompt": "crash/echo", "version": 1, "suite": "crash" });
+        let run = api.post("/runs", launch).await;
+        run["id"].as_str().unwrap().to_owned()
+    });
+
+    for _ in 0..10 {
+        let moment = Duration::from_millis(100 + rand::random::<u64>() % 500);
+        thread::sleep(moment);
+        running.child.kill().unwrap();
+        running.child.wait().unwrap();
+        running = start();
+    }
+
+    runtime.block_on(async {
+        let api = Api::of(&running);
+        let begun = Instant::now();
+        let ended = loop {
+            let found = api.get(&format!("/runs/{run}")).await;
+            if found["status"] == "completed" || begun.elapsed() > Duration::from_secs(60) {
+                break found;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        assert_eq!(
+            (&ended["status"], &ended["done"]),
+            (&json!("completed"), &json!(N_CASES))
+        );
+        let mut cases = BTreeSet::new();
+        let mut cursor = String::new();
+        loop {
+            let page = api
+                .get(&format!("/runs/{run}/results?limit=200&cursor={cursor}"))
+                .await;
+            for result in page["items"].as_array().unwrap() {
+                assert_eq!(result["passed"], true, "{result}");
+                assert!(
+                    cases.insert(result["case"].to_string()),
+                    "{result} is there twice"
+                );
+            }
+            match page["next_cursor"].as_str() {
+                Some(next) => next.clone_into(&mut cursor),
+                None => break,
+            }
+        }
+        assert_eq!(cases.len(), N_CASES);
+    });
+    // What was finished is not asked again: only what was out at a kill is.
+    let n_asked = n_asked.load(Ordering::SeqCst);
+    assert!(
+        n_asked <= N_CASES + 10 * 16,
+        "{n_asked} calls for {N_CASES} cases"
     );
 }

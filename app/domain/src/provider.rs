@@ -43,7 +43,7 @@ pub struct Provider {
     pub name: String,
     /// How it is spoken to.
     pub kind: Kind,
-    /// Up to and without `/chat/completions` or `/messages`.
+    /// Up to and without `/chat/completions` or `/messages`; with `/v1` or without.
     pub base_url: String,
     /// Whether a key is kept for it here; without one the server's environment may have one.
     pub has_key: bool,
@@ -63,7 +63,7 @@ pub struct NewProvider {
     pub name: String,
     /// How it is spoken to.
     pub kind: Kind,
-    /// Up to and without `/chat/completions` or `/messages`.
+    /// Up to and without `/chat/completions` or `/messages`; with `/v1` or without.
     pub base_url: String,
     /// Sealed before it is kept, and never shown again.
     pub api_key: Option<String>,

@@ -91,6 +91,16 @@ pub struct Rule {
 /// The gates of a prompt, in the order of environments.
 pub async fn rules(store: &Store, by: &Actor, prompt: &PromptName) -> Result<Vec<Rule>> {
     by.may(Permission::ReadEvals)?;
+    let is_there = sqlx::query_scalar!(
+        r#"select exists (select from prompt where project_id = $1 and name = $2) as "is_there!""#,
+        by.project.0,
+        prompt.as_str(),
+    )
+    .fetch_one(&store.pool)
+    .await?;
+    if !is_there {
+        return Err(Error::NotFound("prompt"));
+    }
     let rows = sqlx::query!(
         r#"select environment.name as environment, suite_id as "suite: SuiteId", suite.name as suite_name,
                   gate_policy.policy as "policy: Json<GatePolicy>", by as "by: Json<Who>", at

@@ -398,7 +398,7 @@ impl Open {
 
 async fn serve(store: &Store, by: &Actor, id: PromotionId, now: DateTime<Utc>) -> Result<()> {
     // Looked at first without a lock: a place is locked before its promotions, here as everywhere.
-    let found = read::find(store, by, id, now)
+    let found = read::load(store, by, id, now)
         .await?
         .ok_or(Error::NotFound("promotion"))?;
     let promotion = found.promotion;
@@ -552,7 +552,7 @@ async fn read_back(
     id: PromotionId,
     now: DateTime<Utc>,
 ) -> Result<FullPromotion> {
-    read::find(store, by, id, now)
+    read::load(store, by, id, now)
         .await?
         .ok_or(Error::NotFound("promotion"))
 }

@@ -250,7 +250,6 @@ pub async fn rules(
     Caller(actor): Caller,
     FromPath(name): FromPath<PromptName>,
 ) -> Result<Json<Listing<RuleView>>> {
-    super::prompts::find(&state, &actor, &name).await?;
     let rules = gates::rules(&state.store, &actor, &name).await?;
     Ok(Json(Listing::whole(
         rules.into_iter().map(RuleView::from).collect(),

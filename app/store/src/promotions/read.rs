@@ -130,6 +130,16 @@ pub async fn find(
     now: DateTime<Utc>,
 ) -> Result<Option<FullPromotion>> {
     by.may(Permission::Read)?;
+    load(store, by, id, now).await
+}
+
+/// The same for whoever has just been allowed to change it.
+pub(super) async fn load(
+    store: &Store,
+    by: &Actor,
+    id: PromotionId,
+    now: DateTime<Utc>,
+) -> Result<Option<FullPromotion>> {
     let mut db = store.pool.acquire().await?;
     let Some(row) = sqlx::query!(
         r#"select promotion_id as "id: PromotionId", promotion.status as "status: PromotionStatus",
