@@ -17,10 +17,13 @@ const PAGES: [path: string, heading: string | RegExp][] = [
   [`${PROMPT}?tab=settings`, 'support/triage'],
   [`${PROJECT}/roll-back/support/triage?environment=production`, 'Roll back support/triage'],
   [`${PROJECT}/approvals`, 'Approvals'],
+  [`${PROJECT}/suites`, 'Suites'],
+  [`${PROJECT}/suites?new=1`, 'Suites'],
   [`${PROJECT}/audit`, 'Audit'],
   [`${PROJECT}/audit/2`, /./],
   [`${PROJECT}/settings`, /Members|Settings/],
   [`${PROJECT}/settings/keys`, /API keys|Settings/],
+  [`${PROJECT}/settings/providers`, /Providers|Settings/],
   [`${PROJECT}/settings/environments`, /Environments|Settings/],
   [`${PROJECT}/settings/profile`, /Profile|Settings/],
   ['/new-project', 'New project'],
@@ -52,7 +55,7 @@ test('the sign-in page reads well', async ({ page, javaScriptEnabled }) => {
   }
 });
 
-for (const path of ['/nothing-here', `${PROJECT}/prompts/no/such/prompt`, '/p/no-such-project', `${PROJECT}/audit/999999`]) {
+for (const path of ['/nothing-here', `${PROJECT}/prompts/no/such/prompt`, '/p/no-such-project', `${PROJECT}/audit/999999`, `${PROJECT}/suites/none`]) {
   test(`${path} is a page that says what is wrong`, async ({ page, complaints, javaScriptEnabled }) => {
     await signIn(page, 'viewer');
     const answer = await page.goto(path);

@@ -54,6 +54,15 @@ impl PageRequest {
         }
     }
 
+    /// So many rows after a key that one knows without having seen the page before it.
+    #[must_use]
+    pub fn following(key: impl Into<String>, limit: u16) -> Self {
+        Self {
+            limit: Some(limit.clamp(1, MAX_LIMIT)),
+            after: Some(key.into()),
+        }
+    }
+
     /// Rows wanted.
     #[must_use]
     pub fn limit(&self) -> usize {

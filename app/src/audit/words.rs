@@ -28,8 +28,12 @@ pub fn plain(value: &Value) -> String {
 pub fn summary(entry: &Entry) -> String {
     let detail = &entry.detail;
     let moved = |member: &str, sign: &str| {
-        let before = text(detail, &["before", member]).map(|text| format!("{sign}{text} → "));
         let after = text(detail, &["after", member]).map(|text| format!("{sign}{text}"));
+        // What stayed the same did not move.
+        let before = text(detail, &["before", member])
+            .map(|text| format!("{sign}{text}"))
+            .filter(|before| after.as_ref() != Some(before))
+            .map(|before| format!("{before} → "));
         match (before, after) {
             (Some(before), Some(after)) => Some(before + &after),
             (None, after) => after,
@@ -51,15 +55,49 @@ pub fn summary(entry: &Entry) -> String {
         ],
         "environment" => [moved("policy", ""), None],
         "project" => [moved("name", ""), None],
+        "provider" => [moved("base_url", ""), key_words(detail)],
+        "suite" if entry.action == "suite.create" => [text(detail, &["after", "prompt"]), None],
+        "suite" => [
+            text(detail, &["revision"]).map(|revision| format!("revision {revision}")),
+            None,
+        ],
+        "run" => [
+            text(detail, &["version"]).map(|number| format!("v{number}")),
+            text(detail, &["calls"]).map(|calls| format!("{calls} calls")),
+        ],
+        "gate" if entry.action == "gate.decide" => {
+            [text(detail, &["verdict"]), text(detail, &["reasons"])]
+        }
+        "gate" => [text(detail, &["environment"]), text(detail, &["suite"])],
+        "promotion" => [
+            text(detail, &["environment"]),
+            text(detail, &["version"])
+                .or_else(|| text(detail, &["after", "version"]))
+                .map(|number| format!("v{number}")),
+        ],
         _ => [text(detail, &["after", "description"]), None],
     };
     let mut words: Vec<String> = parts.into_iter().flatten().collect();
     words.extend(
         text(detail, &["reason"])
+            .or_else(|| text(detail, &["comment"]))
             .filter(|reason| !reason.is_empty())
             .map(|reason| format!("“{reason}”")),
     );
     words.join(" ")
+}
+
+/// What became of a provider's key, which is never in an entry itself.
+#[cfg(feature = "ssr")]
+fn key_words(detail: &Value) -> Option<String> {
+    let is = |path: &[&str]| at(detail, path).and_then(Value::as_bool);
+    let words = match (is(&["before", "has_key"]), is(&["after", "has_key"])) {
+        _ if is(&["new_key"]) == Some(true) => "with another key",
+        (None, Some(true)) => "with a key",
+        (Some(true), Some(false)) => "its key dropped",
+        _ => return None,
+    };
+    Some(words.to_owned())
 }
 
 /// Who did what, as the title of the entry's page.
@@ -105,13 +143,61 @@ pub fn sentence(entry: &Entry) -> String {
         "environment.create" => format!("{who} created the environment {subject}"),
         "environment.policy" => format!("{who} changed the policy of {subject}"),
         "project.create" => format!("{who} created the project"),
+        "provider.create" => format!("{who} added the provider {subject}"),
+        "provider.change" => format!("{who} changed the provider {subject}"),
+        "suite.create" => format!("{who} created the suite {subject}"),
+        "suite.add_cases" => match of(&["added"]).as_str() {
+            "1" => format!("{who} added a case to {subject}"),
+            n_cases => format!("{who} added {n_cases} cases to {subject}"),
+        },
+        "suite.change_case" => format!("{who} changed a case of {subject}"),
+        "suite.remove_case" => format!("{who} removed a case from {subject}"),
+        "suite.set_scorers" => format!("{who} changed the scorers of {subject}"),
+        "run.launch" => format!("{who} launched the run {subject}"),
+        "run.cancel" => format!("{who} cancelled the run {subject}"),
+        "gate.set" => format!(
+            "{who} changed the gate of {subject} in {}",
+            of(&["environment"])
+        ),
+        "gate.decide" => match of(&["verdict"]).as_str() {
+            "pass" => format!("The gate let {subject} pass"),
+            "fail" => format!("The gate stopped {subject}"),
+            "inconclusive" => format!("The gate could not tell about {subject}"),
+            verdict => format!("The gate said {verdict} of {subject}"),
+        },
+        "promotion.request" => format!(
+            "{who} asked for {subject} {} in {}",
+            version(),
+            of(&["environment"])
+        ),
+        "promotion.approve" => promotion("approved", entry),
+        "promotion.reject" => promotion("rejected", entry),
+        "promotion.cancel" => promotion("withdrew", entry),
+        "promotion.comment" => format!("{who} commented on the promotion of {subject}"),
+        "promotion.schedule" => match of(&["at"]).as_str() {
+            "" => promotion("unscheduled", entry),
+            at => format!("{} at {at}", promotion("scheduled", entry)),
+        },
+        "promotion.execute" => promotion("executed the promotion of", entry),
         action => format!("{who}: {action} {subject}"),
     }
 }
 
+/// What somebody did with a promotion: `Mara approved support/triage v41 in production`.
+fn promotion(verb: &str, entry: &Entry) -> String {
+    let of = |name: &str| text(&entry.detail, &[name]).unwrap_or_default();
+    format!(
+        "{} {verb} {} v{} in {}",
+        entry.actor.name(),
+        entry.subject,
+        of("version"),
+        of("environment")
+    )
+}
+
 /// Whether the entry is about a prompt, so that its subject leads somewhere.
 pub fn is_about_prompt(action: &str) -> bool {
-    ["prompt.", "version.", "deployment.", "promotion."]
+    ["prompt.", "version.", "deployment.", "promotion.", "gate."]
         .iter()
         .any(|noun| action.starts_with(noun))
 }
@@ -191,6 +277,122 @@ mod tests {
             json!({ "after": { "prefix": "clk_12", "scopes": ["prompts:read", "admin"] } });
         let key = entry("key.create", "ci", detail);
         assert_eq!(summary(&key), "clk_12… prompts:read, admin");
+    }
+
+    #[test]
+    fn what_is_tested_and_with_what_is_told_in_words() {
+        let check = |action, subject, detail: Value, expected: &str| {
+            assert_eq!(sentence(&entry(action, subject, detail)), expected);
+        };
+        check(
+            "suite.create",
+            "Refunds",
+            json!({}),
+            "Mara created the suite Refunds",
+        );
+        let one = json!({ "added": 1, "revision": 4 });
+        check(
+            "suite.add_cases",
+            "Refunds",
+            one.clone(),
+            "Mara added a case to Refunds",
+        );
+        assert_eq!(
+            summary(&entry("suite.add_cases", "Refunds", one)),
+            "revision 4"
+        );
+        check(
+            "suite.add_cases",
+            "Refunds",
+            json!({ "added": 120 }),
+            "Mara added 120 cases to Refunds",
+        );
+        check(
+            "suite.change_case",
+            "Refunds",
+            json!({}),
+            "Mara changed a case of Refunds",
+        );
+        check(
+            "suite.remove_case",
+            "Refunds",
+            json!({}),
+            "Mara removed a case from Refunds",
+        );
+        check(
+            "suite.set_scorers",
+            "Refunds",
+            json!({}),
+            "Mara changed the scorers of Refunds",
+        );
+        check("run.launch", "r1", json!({}), "Mara launched the run r1");
+        check("run.cancel", "r1", json!({}), "Mara cancelled the run r1");
+        let run = entry("run.launch", "r1", json!({ "version": 41, "calls": 200 }));
+        assert_eq!(summary(&run), "v41 200 calls");
+    }
+
+    #[test]
+    fn a_provider_s_key_is_never_told_only_that_there_is_one() {
+        let after = json!({ "base_url": "http://127.0.0.1:11434/v1", "has_key": false });
+        let local = entry("provider.create", "local", json!({ "after": after }));
+        assert_eq!(summary(&local), "http://127.0.0.1:11434/v1");
+        assert_eq!(sentence(&local), "Mara added the provider local");
+        let kept = json!({ "base_url": "https://a.example/v1", "has_key": true });
+        let detail = json!({ "before": kept, "after": kept, "new_key": true });
+        let changed = entry("provider.change", "a", detail);
+        assert_eq!(summary(&changed), "https://a.example/v1 with another key");
+        assert_eq!(sentence(&changed), "Mara changed the provider a");
+    }
+
+    #[test]
+    fn gates_and_promotions_name_the_version_and_the_place() {
+        let check = |action, detail: Value, expected: &str| {
+            assert_eq!(sentence(&entry(action, "support/triage", detail)), expected);
+        };
+        check(
+            "gate.set",
+            json!({ "environment": "production", "suite": "Refunds" }),
+            "Mara changed the gate of support/triage in production",
+        );
+        let verdict = json!({ "verdict": "fail", "reasons": ["17 of 50 cases fail"] });
+        check(
+            "gate.decide",
+            verdict.clone(),
+            "The gate stopped support/triage",
+        );
+        assert_eq!(
+            summary(&entry("gate.decide", "support/triage", verdict)),
+            "fail 17 of 50 cases fail"
+        );
+        check(
+            "promotion.request",
+            json!({ "environment": "production", "after": { "version": 41 }, "reason": "better" }),
+            "Mara asked for support/triage v41 in production",
+        );
+        let there = json!({ "environment": "production", "version": 41, "comment": "well done" });
+        for (action, verb) in [
+            ("promotion.approve", "approved"),
+            ("promotion.reject", "rejected"),
+            ("promotion.cancel", "withdrew"),
+            ("promotion.execute", "executed the promotion of"),
+        ] {
+            let expected = format!("Mara {verb} support/triage v41 in production");
+            check(action, there.clone(), &expected);
+        }
+        assert_eq!(
+            summary(&entry("promotion.approve", "support/triage", there)),
+            "production v41 “well done”"
+        );
+        check(
+            "promotion.schedule",
+            json!({ "environment": "production", "version": 41, "at": "2026-03-14T09:00:00Z" }),
+            "Mara scheduled support/triage v41 in production at 2026-03-14T09:00:00Z",
+        );
+        check(
+            "promotion.comment",
+            json!({ "comment": "why?" }),
+            "Mara commented on the promotion of support/triage",
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use domain::{
     id::{KeyId, PersonId},
     project::{ApiKey, Member},
     prompt::Environment,
+    provider::Provider,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -221,5 +222,70 @@ fn policy(protected: bool) -> domain::release::Policy {
         domain::release::Policy::guarded()
     } else {
         domain::release::Policy::default()
+    }
+}
+
+/// The providers, and when they were read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Providers {
+    /// By name.
+    pub providers: Vec<Provider>,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// The providers of a project.
+#[server]
+pub async fn load_providers(project: String) -> Result<Providers, UiError> {
+    let cx = crate::context::member(&project).await?;
+    let providers = store::providers::list(&cx.store, &cx.actor).await?;
+    Ok(Providers {
+        providers,
+        now: cx.now,
+    })
+}
+
+/// Adds a provider, or changes the one of that name. An empty key is none that was given.
+#[server]
+pub async fn save_provider(
+    project: String,
+    name: String,
+    kind: String,
+    base_url: String,
+    #[server(default)] api_key: String,
+    #[server(default)] max_concurrency: String,
+    #[server(default)] requests_per_minute: String,
+) -> Result<(), UiError> {
+    use domain::{field::Fields, id::ProviderId, provider::NewProvider};
+    use serde_json::json;
+
+    let cx = crate::context::member(&project).await?;
+    let submitted = json!({
+        "name": name.trim(),
+        "kind": kind,
+        "base_url": base_url.trim(),
+        "api_key": api_key.trim(),
+        "max_concurrency": number(&max_concurrency),
+        "requests_per_minute": number(&requests_per_minute),
+    });
+    let new = NewProvider::parse(Fields::new("", submitted)).map_err(UiError::Invalid)?;
+    let models = cx.models.clone();
+    let seal = move |id: ProviderId, key: &str| {
+        let sealed = models.seal(id, key);
+        sealed.map_err(|words| store::Error::invalid("api_key", words))
+    };
+    store::providers::save(&cx.store, &cx.actor, &new, &seal, cx.now).await?;
+    // A plain form would come back to the provider it changed.
+    leptos_axum::redirect(&format!("/p/{project}/settings/providers"));
+    Ok(())
+}
+
+/// A whole number as JSON; nothing if the field is empty, and the text, to be refused, if it
+/// holds something else.
+#[cfg(feature = "ssr")]
+fn number(text: &str) -> serde_json::Value {
+    match text.trim() {
+        "" => serde_json::Value::Null,
+        text => text.parse::<i64>().map_or_else(|_| text.into(), Into::into),
     }
 }

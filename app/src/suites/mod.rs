@@ -1,11 +1,21 @@
-//! To come.
+//! Suites: what do we test? The list, and each suite with its cases, scorers and revisions.
 
-use leptos::prelude::*;
+mod calls;
+mod case;
+mod cases;
+#[cfg(feature = "ssr")]
+mod forms;
+#[cfg(feature = "ssr")]
+mod gather;
+mod import;
+pub mod links;
+mod list;
+mod new;
+mod revisions;
+mod scorers;
+mod shapes;
+mod suite;
+mod words;
 
-/// To come.
-#[component]
-pub fn SuitesPage() -> impl IntoView {}
-
-/// To come.
-#[component]
-pub fn SuitePage() -> impl IntoView {}
+pub use list::SuitesPage;
+pub use suite::SuitePage;

@@ -1,6 +1,7 @@
 //! Dialogs: native ones, opened by a button with `commandfor=<id> command="show-modal"`.
 
 use leptos::prelude::*;
+use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::{Glyph, Icon};
 
@@ -19,6 +20,50 @@ pub fn Dialog(
     let heading = format!("{id}-h");
     view! {
         <dialog class="dialog" id=id data-size=is_wide.then_some("wide") aria-labelledby=heading>
+            {children()}
+        </dialog>
+    }
+}
+
+/// A dialog that is open because the address says so; closing it leads back. Without script it
+/// stands in the page, before the list it was opened from.
+#[component]
+pub fn Sheet(
+    /// Its heading is `<id>-h`.
+    #[prop(into)]
+    id: String,
+    /// Whether it needs room.
+    #[prop(optional)]
+    is_wide: bool,
+    /// The address without it.
+    #[prop(into)]
+    back: String,
+    /// The form.
+    children: Children,
+) -> impl IntoView {
+    let dialog = NodeRef::<leptos::html::Dialog>::new();
+    Effect::new(move |_| {
+        if let Some(dialog) = dialog.get() {
+            // Taken away rather than closed: closing would lead back at once.
+            let _ = dialog.remove_attribute("open");
+            // Refused only for a dialog that is no longer in the page.
+            let _ = dialog.show_modal();
+        }
+    });
+    let navigate = use_navigate();
+    let lead_back = move |_| {
+        let options = NavigateOptions {
+            scroll: false,
+            ..NavigateOptions::default()
+        };
+        navigate(&back, options);
+    };
+    let heading = format!("{id}-h");
+    view! {
+        <dialog
+            class="dialog" id=id open="" node_ref=dialog data-size=is_wide.then_some("wide")
+            aria-labelledby=heading on:close=lead_back
+        >
             {children()}
         </dialog>
     }
