@@ -77,6 +77,10 @@ pub fn AuditPage() -> impl IntoView {
         "key",
         "member",
         "promotion",
+        "provider",
+        "suite",
+        "run",
+        "gate",
     ]);
     let trail = Resource::new(
         move || (project.get(), wanted.get(), heard.get()),

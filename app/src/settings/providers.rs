@@ -6,7 +6,7 @@ use domain::{
     provider::{Kind, Provider},
 };
 use leptos::prelude::*;
-use leptos_router::hooks::{use_navigate, use_query_map};
+use leptos_router::hooks::use_query_map;
 
 use super::{
     AdminsOnly, Settings,
@@ -22,7 +22,7 @@ use crate::{
     },
     ui::{
         Badge, Empty, Field, Glyph, Icon, Loaded, Nobody, Refusal, RelativeTime, TableSkeleton,
-        TableWrap, TextField, Tone, described_by, use_toasts,
+        TableWrap, TextField, Tone, clear_after, described_by, use_toasts,
     },
 };
 
@@ -86,13 +86,18 @@ pub fn ProvidersPage() -> impl IntoView {
         },
     );
     let toasts = use_toasts();
-    let navigate = use_navigate();
-    let here = use_membership().href("/settings/providers");
     Effect::new(move |_| {
         if let Some(Ok(())) = save.value().get() {
             toasts.say(Tone::Good, "Saved");
-            navigate(&here, leptos_router::NavigateOptions::default());
         }
+    });
+    // What was refused of one provider says nothing of the next.
+    Effect::new(move |before: Option<String>| {
+        let now = changed.get();
+        if before.is_some_and(|before| before != now) {
+            save.clear();
+        }
+        now
     });
     let may = use_membership().may(Permission::Administer);
     view! {
@@ -200,6 +205,9 @@ fn row(provider: Provider, here: &str, now: DateTime<Utc>, may: bool) -> impl In
 fn ProviderForm(start: Option<Provider>, save: ServerAction<SaveProvider>) -> impl IntoView {
     let project = use_project();
     let here = use_membership().href("/settings/providers");
+    let form = NodeRef::new();
+    // The key above all: what was sent does not stay in the page.
+    clear_after(form, move || matches!(save.value().get(), Some(Ok(()))));
     let error = refusal(save);
     let other = Signal::derive(move || {
         error
@@ -248,7 +256,7 @@ fn ProviderForm(start: Option<Provider>, save: ServerAction<SaveProvider>) -> im
     let cancel =
         is_change.then(|| view! { <a class="btn" data-kind="quiet" href=here>"Cancel"</a> });
     view! {
-        <ActionForm action=save attr:class="panel" attr:autocomplete="off">
+        <ActionForm action=save node_ref=form attr:class="panel" attr:autocomplete="off">
             <input type="hidden" name="project" value=project/>
             <div class="panel-head"><h2 id="provider-h">{title}</h2></div>
             <div class="panel-body form">

@@ -224,34 +224,54 @@ pub fn preview(read: &Imported, suite: &Suite) -> Preview {
             })
             .collect(),
         n_rejected: read.rejected.len(),
-        rejected: rejected(read),
+        rejected: rejected(read, PREVIEW),
+        is_unreadable: is_unreadable(read),
         notes: read.notes.clone(),
         scorers: read.scorers.iter().map(words::scorer).collect(),
         n_after: n_cases + usize::try_from(suite.n_cases).unwrap_or_default(),
     }
 }
 
-fn rejected(read: &Imported) -> Vec<(usize, String)> {
-    let rows = read.rejected.iter().take(PREVIEW);
-    rows.map(|row| (row.index + 1, row.reason.clone()))
+/// Whether the file is not even of its format: that is one rejected row 0, with no other.
+fn is_unreadable(read: &Imported) -> bool {
+    let is_one = read.cases.is_empty() && read.rejected.len() == 1;
+    is_one && read.rejected[0].reason.starts_with("the file ")
+}
+
+fn rejected(read: &Imported, most: usize) -> Vec<(usize, String)> {
+    let first = usize::from(!is_unreadable(read));
+    let rows = read.rejected.iter().take(most);
+    rows.map(|row| (row.index + first, row.reason.clone()))
         .collect()
 }
 
-/// Why nothing was added: the first rows that cannot be read.
+/// Why nothing was added: the first rows that cannot be read. Short, because without script it
+/// travels in an address.
 pub fn unreadable(read: &Imported) -> UiError {
-    let mut rows: Vec<String> = rejected(read)
+    const MOST: usize = 10;
+    let mut rows: Vec<String> = rejected(read, MOST)
         .into_iter()
-        .map(|(row, reason)| format!("row {row}: {}", words::clipped(&reason, 300)))
+        .map(|(row, reason)| {
+            let reason = words::clipped(&reason, 200);
+            match row {
+                0 => reason,
+                row => format!("row {row}: {reason}"),
+            }
+        })
         .collect();
     let n_more = read.rejected.len().saturating_sub(rows.len());
     if n_more > 0 {
         rows.push(format!("and {n_more} more"));
     }
     let n_good = read.cases.len();
-    let message = format!(
-        "cannot be read whole, so nothing was added; {n_good} of its rows are fine. {}",
-        rows.join("; ")
-    );
+    let message = match (rows.is_empty(), n_good) {
+        (true, _) => "holds no cases".to_owned(),
+        (false, 0) => format!("holds no case that can be read: {}", rows.join("; ")),
+        (false, _) => format!(
+            "cannot be read whole, so nothing was added; {n_good} of its rows are fine. {}",
+            rows.join("; ")
+        ),
+    };
     UiError::Invalid(vec![FieldError::new("text", message)])
 }
 

@@ -11,7 +11,7 @@ use super::{
     calls::{ImportCases, PreviewCases},
     cases::{CaseTable, row},
     links::{self, Tab},
-    shapes::{Place, Preview},
+    shapes::{Here, Place, Preview},
     suite::when_done,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
         parts::{field_error, refusal},
         words::counted,
     },
-    ui::{Banner, Empty, Field, Glyph, Icon, Refusal, Tone, described_by},
+    ui::{Banner, Empty, Field, Glyph, Icon, Refusal, Tone, described_by, error::sentence},
 };
 
 /// The formats, as their choice says it: word, name, what a file holds.
@@ -53,12 +53,32 @@ pub struct Importing {
 }
 
 impl Importing {
-    /// Nothing yet.
-    pub fn new() -> Self {
+    /// Nothing yet. What was done and found is forgotten when its tab is left.
+    pub fn new(here: Memo<Here>, tab: Memo<Tab>) -> Self {
+        let import = ServerAction::<ImportCases>::new();
+        let preview = ServerAction::<PreviewCases>::new();
+        let is_current = RwSignal::new(false);
+        when_done(
+            move || import.value().get()?.ok(),
+            move || {
+                let here = here.get();
+                let id = here.id.parse().ok()?;
+                Some(links::tab(&here.project, id, Tab::Cases))
+            },
+        );
+        Effect::new(move |before: Option<Tab>| {
+            let now = tab.get();
+            if before.is_some_and(|before| before != now) {
+                import.clear();
+                preview.clear();
+                is_current.set(false);
+            }
+            now
+        });
         Self {
-            import: ServerAction::new(),
-            preview: ServerAction::new(),
-            is_current: RwSignal::new(false),
+            import,
+            preview,
+            is_current,
         }
     }
 
@@ -82,11 +102,6 @@ pub fn ImportTab(place: Place, importing: Importing) -> impl IntoView {
         }
         .into_any();
     }
-    let cases = links::tab(&place.project, place.id, Tab::Cases);
-    when_done(
-        move || importing.import.value().get()?.ok(),
-        move || Some(cases.clone()),
-    );
     view! {
         <div class="stack" data-gap="wide">
             <Form place importing/>
@@ -283,13 +298,18 @@ fn Found(found: Preview) -> impl IntoView {
         let items = found
             .rejected
             .into_iter()
-            .map(|(row, reason)| view! { <li><b>{format!("Row {row}")}</b>": "{reason}</li> })
+            .map(|(row, reason)| match row {
+                0 => view! { <li>{sentence(&reason)}</li> }.into_any(),
+                row => view! { <li><b>{format!("Row {row}")}</b>": "{reason}</li> }.into_any(),
+            })
             .collect_view();
         let more = (n_more > 0).then(|| view! { <li>{format!("and {n_more} more")}</li> });
-        let title = format!(
-            "{} cannot be read",
-            counted(unsigned(found.n_rejected), "row")
-        );
+        let title = if found.is_unreadable {
+            "The file cannot be read".to_owned()
+        } else {
+            let n_rows = counted(unsigned(found.n_rejected), "row");
+            format!("{n_rows} cannot be read")
+        };
         view! {
             <Banner tone=Tone::Warn title=title>
                 <ul>{items}{more}</ul>
@@ -301,7 +321,7 @@ fn Found(found: Preview) -> impl IntoView {
         let items = found
             .notes
             .into_iter()
-            .map(|note| view! { <li>{crate::ui::error::sentence(&note)}</li> })
+            .map(|note| view! { <li>{sentence(&note)}</li> })
             .collect_view();
         view! { <Banner tone=Tone::Info title="Read differently"><ul>{items}</ul></Banner> }
     });

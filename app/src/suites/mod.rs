@@ -3,6 +3,7 @@
 mod calls;
 mod case;
 mod cases;
+mod fields;
 #[cfg(feature = "ssr")]
 mod forms;
 #[cfg(feature = "ssr")]

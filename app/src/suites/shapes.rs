@@ -204,8 +204,10 @@ pub struct Preview {
     pub first: Vec<CaseLine>,
     /// How many rows cannot be read.
     pub n_rejected: usize,
-    /// The first of them, counted from 1, with why.
+    /// The first of them, counted from 1, with why; row 0 is the whole file.
     pub rejected: Vec<(usize, String)>,
+    /// Whether the file as a whole cannot be read.
+    pub is_unreadable: bool,
     /// What the file says and does not apply here.
     pub notes: Vec<String>,
     /// Scorers for the whole suite, in words.

@@ -62,7 +62,7 @@ pub fn SuitePage() -> impl IntoView {
         cases: Cases::new(here, tab),
         desk: Desk::new(here, tab),
         scorers: Scorers::new(here, tab),
-        importing: Importing::new(),
+        importing: Importing::new(here, tab),
         revisions: Revisions::new(here, tab),
     };
     view! {

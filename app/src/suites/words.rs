@@ -1,7 +1,9 @@
 //! How scorers and cases read to people.
 
 use domain::suite::{Scorer, ScorerKind};
-use serde_json::{Map, Value};
+#[cfg(feature = "ssr")]
+use serde_json::Map;
+use serde_json::Value;
 
 use crate::prompts::words::written;
 
@@ -169,6 +171,7 @@ pub const fn takes_threshold(kind: ScorerKind) -> &'static str {
 }
 
 /// A case's variables in one line: `subject: Broken, text: It arrived …`.
+#[cfg(feature = "ssr")]
 pub fn variables(variables: &Map<String, Value>, most: usize) -> String {
     // Cut before it is put together: a case may hold a megabyte.
     let share = most / variables.len().clamp(1, 4);
@@ -184,6 +187,7 @@ pub fn variables(variables: &Map<String, Value>, most: usize) -> String {
 }
 
 /// A value in one line.
+#[cfg(feature = "ssr")]
 pub fn line(value: &Value, most: usize) -> String {
     let text = written(value);
     let head: String = text.chars().take(most.saturating_mul(4) + 1).collect();
@@ -198,7 +202,7 @@ pub fn clipped(text: &str, most: usize) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ssr"))]
 mod tests {
     use serde_json::json;
 
