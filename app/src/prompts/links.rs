@@ -205,7 +205,7 @@ pub fn api_versions(public_url: &str, name: &str) -> String {
 }
 
 /// Adds the parameters that say something.
-fn with_query(mut address: String, params: &[(&str, &str)]) -> String {
+pub fn with_query(mut address: String, params: &[(&str, &str)]) -> String {
     let mut mark = '?';
     for (name, value) in params {
         if value.is_empty() {
@@ -228,7 +228,7 @@ fn path(name: &str) -> String {
 }
 
 /// One segment of a path: `/` is part of it.
-fn segment(text: &str) -> String {
+pub fn segment(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     encode(text, "", &mut encoded);
     encoded

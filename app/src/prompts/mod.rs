@@ -7,10 +7,10 @@ mod edit;
 mod evidence;
 #[cfg(feature = "ssr")]
 mod gather;
-mod links;
+pub mod links;
 mod list;
 mod new;
-mod parts;
+pub mod parts;
 mod promote;
 pub mod prompt;
 mod settings;
@@ -18,7 +18,7 @@ mod shapes;
 mod tree;
 mod version;
 mod versions;
-mod words;
+pub mod words;
 
 pub use list::PromptsPage;
 pub use new::NewPromptPage;
