@@ -4,7 +4,7 @@ use leptos::{prelude::*, server_fn::codec::PostUrl};
 
 use super::{
     links::{ListQuery, RunQuery, Show},
-    shapes::{RunView, RunsView},
+    shapes::{EvalsView, RunView, RunsView},
 };
 use crate::error::UiError;
 
@@ -178,4 +178,83 @@ pub async fn report_case(
     };
     leptos_axum::redirect(&links::run(&cx.project.slug, &id.to_string(), &query));
     Ok(())
+}
+
+/// A prompt's runs and gates.
+#[server]
+pub async fn load_evals(project: String, name: String) -> Result<EvalsView, UiError> {
+    let cx = context::member(&project).await?;
+    gather::evals(&cx, &name).await
+}
+
+/// Sets the gate of an environment and leads back to the tab. Rates come in percent, as typed.
+#[server]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one for each control of the form"
+)]
+pub async fn set_gate(
+    project: String,
+    prompt: String,
+    environment: String,
+    suite: String,
+    mode: String,
+    #[server(default)] alpha: String,
+    #[server(default)] tolerated_drop: String,
+    #[server(default)] floor: String,
+    #[server(default)] max_age_hours: String,
+    #[server(default)] tags: String,
+    #[server(default)] must_pass: bool,
+) -> Result<(), UiError> {
+    use domain::gate::GatePolicy;
+
+    let cx = context::member(&project).await?;
+    let name = gather::name(&prompt).ok_or_else(|| gather::missing("prompt"))?;
+    let suite = suite.parse().map_err(|_| gather::missing("suite"))?;
+    let tags: Vec<&str> = tags
+        .split([',', ' '])
+        .filter(|tag| !tag.is_empty())
+        .collect();
+    let policy = serde_json::json!({
+        "mode": mode, "alpha": typed(&alpha), "tolerated_drop": share(&tolerated_drop), "floor": share(&floor),
+        "max_age_hours": typed(&max_age_hours), "tags": tags, "must_pass": must_pass,
+    });
+    let policy = GatePolicy::parse("", &policy).map_err(|mut errors| {
+        for error in &mut errors {
+            // The form asks for percent.
+            match error.field.as_str() {
+                "floor" => "must be from 0 to 100".clone_into(&mut error.message),
+                "tolerated_drop" => {
+                    "must be above 0 and at most 100".clone_into(&mut error.message)
+                }
+                _ => {}
+            }
+        }
+        UiError::Invalid(errors)
+    })?;
+    store::gates::set_rule(
+        &cx.store,
+        &cx.actor,
+        &name,
+        &environment,
+        suite,
+        &policy,
+        cx.now,
+    )
+    .await?;
+    leptos_axum::redirect(&crate::prompts::links::tab(
+        &cx.project.slug,
+        name.as_str(),
+        "evals",
+    ));
+    Ok(())
+}
+
+/// Percent as a proportion; what is no number stays a text.
+#[cfg(feature = "ssr")]
+fn share(text: &str) -> serde_json::Value {
+    match typed(text) {
+        serde_json::Value::Number(number) => number.as_f64().map(|percent| percent / 100.0).into(),
+        other => other,
+    }
 }

@@ -9,7 +9,7 @@ use domain::{
     id::{CaseId, RunId, SuiteId},
     page::{Listing, PageRequest},
     prompt::PromptName,
-    run::{Change, Run, RunStatus},
+    run::{Change, Run, RunStatus, rate},
 };
 use store::{
     gates::Gate,
@@ -22,8 +22,8 @@ use store::{
 use super::{
     links::{ListQuery, RunQuery, Show},
     shapes::{
-        Before, GateOf, Judged, LaunchView, Pace, Row, RunView, RunsView, SuiteChoice, Totals,
-        Trouble,
+        Before, EvalsView, GateOf, GateRow, Judged, LastRun, LaunchView, Pace, Row, RuleOf,
+        RunView, RunsView, SuiteChoice, Totals, Trouble,
     },
 };
 use crate::{context::Cx, error::UiError, prompts::words::written};
@@ -38,6 +38,8 @@ const MAX_CHOICES: u16 = 200;
 const RECENT: i64 = 10;
 /// The longest text of an output or a variable on the page, in characters.
 const MAX_TEXT: usize = 20_000;
+/// Runs on a prompt's tab.
+const EVALS: u16 = 30;
 /// Cases looked at for tags to offer.
 const TAGGED: u16 = 200;
 
@@ -479,6 +481,86 @@ fn row(answer: Answer, passes: bool, before: Option<&[Answer]>, is_compared: boo
         finish_reason: result.finish_reason,
         answered_by: result.answered_by,
     }
+}
+
+/// A prompt's latest runs and its gates.
+pub async fn evals(cx: &Cx, prompt: &str) -> Result<EvalsView, UiError> {
+    let name = name(prompt).ok_or_else(|| missing("prompt"))?;
+    let prompt = store::prompts::find(&cx.store, &cx.actor, &name)
+        .await?
+        .ok_or_else(|| missing("prompt"))?;
+    let filter = Filter {
+        prompt: Some(&name),
+        ..Filter::default()
+    };
+    let latest = PageRequest::first(EVALS);
+    let mut runs = runs::list(&cx.store, &cx.actor, &filter, &latest)
+        .await?
+        .items;
+    // Stable: within a version the newest stays first.
+    runs.sort_by_key(|run| std::cmp::Reverse(run.version.unwrap_or(i32::MAX)));
+    let mut numbers: Vec<i32> = runs.iter().filter_map(|run| run.version).collect();
+    numbers.dedup();
+    let verdicts = runs::latest(&cx.store, &cx.actor, &name, &numbers)
+        .await?
+        .into_iter()
+        .filter_map(|last| Some((last.run, last.verdict?)))
+        .collect();
+    let mut rules = store::gates::rules(&cx.store, &cx.actor, &name).await?;
+    let gates = store::environments::list(&cx.store, &cx.actor)
+        .await?
+        .into_iter()
+        .map(|environment| {
+            let at = rules
+                .iter()
+                .position(|rule| rule.environment == environment.name);
+            let rule = at.map(|at| rules.swap_remove(at)).map(|rule| RuleOf {
+                suite: rule.suite,
+                suite_name: rule.suite_name,
+                policy: rule.policy,
+                by: rule.by,
+                at: rule.at,
+            });
+            GateRow {
+                is_required: environment.policy.gate,
+                environment: environment.name,
+                rule,
+            }
+        })
+        .collect();
+    Ok(EvalsView {
+        runs,
+        verdicts,
+        gates,
+        suites: suites(cx, Some(&name)).await?,
+        active: prompt.active_version,
+        newest: prompt.latest_version,
+        now: cx.now,
+    })
+}
+
+/// The last completed run of each of these versions.
+pub async fn last_runs(
+    cx: &Cx,
+    prompt: &PromptName,
+    versions: &[i32],
+) -> Result<Vec<LastRun>, UiError> {
+    let latest = runs::latest(&cx.store, &cx.actor, prompt, versions).await?;
+    Ok(latest
+        .into_iter()
+        .map(|last| {
+            let (pass_rate, interval) = rate(last.passed, last.done);
+            LastRun {
+                version: last.version,
+                run: last.run,
+                pass_rate,
+                interval,
+                n_results: last.done,
+                verdict: last.verdict,
+                finished_at: last.finished_at,
+            }
+        })
+        .collect())
 }
 
 /// A text as far as a page shows it.

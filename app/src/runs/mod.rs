@@ -2,6 +2,7 @@
 
 mod calls;
 mod cases;
+mod gate;
 #[cfg(feature = "ssr")]
 pub mod gather;
 mod launch;
@@ -12,8 +13,10 @@ mod progress;
 mod report;
 mod run;
 pub mod shapes;
+mod tab;
 mod verdict;
 pub mod words;
 
 pub use list::RunsPage;
 pub use run::RunPage;
+pub use tab::{Evals, EvalsTab};

@@ -3,12 +3,14 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    actor::Who,
     diff::Segment,
-    gate::{GatePolicy, GateVerdict},
-    id::{CaseId, SuiteId},
+    gate::{GatePolicy, GateVerdict, Verdict},
+    id::{CaseId, RunId, SuiteId},
     prompt::{PromptName, Version},
     run::{AnsweredBy, Change, Run},
     scoring::Score,
+    stats::Interval,
 };
 use serde::{Deserialize, Serialize};
 
@@ -221,4 +223,68 @@ pub struct Before {
     pub output: Option<String>,
     /// Why it did not.
     pub error: Option<String>,
+}
+
+/// The Evals tab of a prompt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvalsView {
+    /// The latest runs, the newest version first.
+    pub runs: Vec<Run>,
+    /// What gates said of them.
+    pub verdicts: Vec<(RunId, Verdict)>,
+    /// The gate of each environment, in their order.
+    pub gates: Vec<GateRow>,
+    /// The prompt's suites.
+    pub suites: Vec<SuiteChoice>,
+    /// The version that serves production.
+    pub active: Option<i32>,
+    /// The newest version.
+    pub newest: Option<i32>,
+    /// When this was read.
+    pub now: DateTime<Utc>,
+}
+
+/// An environment and what it asks of this prompt's versions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateRow {
+    /// The environment.
+    pub environment: String,
+    /// Whether promotions into it need one.
+    pub is_required: bool,
+    /// What is set.
+    pub rule: Option<RuleOf>,
+}
+
+/// A gate that is set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuleOf {
+    /// The suite that is run.
+    pub suite: SuiteId,
+    /// Its name.
+    pub suite_name: String,
+    /// By what the runs are judged.
+    pub policy: GatePolicy,
+    /// Who set it.
+    pub by: Who,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A version's last completed run, in brief.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastRun {
+    /// The version's number.
+    pub version: i32,
+    /// The run.
+    pub run: RunId,
+    /// The share that passed.
+    pub pass_rate: Option<f64>,
+    /// Wilson's interval of it at 95 %.
+    pub interval: Option<Interval>,
+    /// How many results there were.
+    pub n_results: i64,
+    /// What the gate said, if the run was a candidate's.
+    pub verdict: Option<Verdict>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
 }
