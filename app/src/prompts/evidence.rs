@@ -13,8 +13,15 @@ use super::{
     links,
     parts::Uses,
     shapes::{Place, VersionsView},
+    words,
 };
-use crate::ui::{Glyph, Hash, Icon, RelativeTime, Who};
+use crate::{
+    runs::{
+        links::{RunQuery, run},
+        parts::{rate, verdict},
+    },
+    ui::{Glyph, Hash, Icon, RelativeTime, Who},
+};
 
 /// The column at the right.
 #[component]
@@ -39,6 +46,7 @@ pub fn Evidence(place: Place, chosen: FullVersion, shown: VersionsView) -> impl 
     view! {
         <aside class="evidence" aria-label=format!("About version {number}")>
             <Serves number shown=shown.clone()/>
+            <LastEval project=project.clone() name=name.clone() number shown=shown.clone()/>
             <section>
                 <h3>"Content"</h3>
                 <dl class="facts">
@@ -91,6 +99,30 @@ fn Serves(number: i32, shown: VersionsView) -> impl IntoView {
         view! { <ul class="stack" data-gap="small">{places}</ul> }.into_any()
     };
     view! { <section><h3>"Serves"</h3>{places}</section> }
+}
+
+/// The version's last completed run.
+#[component]
+fn LastEval(project: String, name: String, number: i32, shown: VersionsView) -> impl IntoView {
+    let last = shown.last_runs.iter().find(|last| last.version == number);
+    let body = match last {
+        None => view! { <p class="note">"no run completed yet"</p> }.into_any(),
+        Some(last) => {
+            let href = run(&project, &last.run.to_string(), &RunQuery::default());
+            let results =
+                words::counted(u64::try_from(last.n_results).unwrap_or_default(), "result");
+            let when = last.finished_at.map(|at| {
+                view! { ", "<RelativeTime at now=shown.now has_ago=true/> }
+            });
+            view! {
+                <p><a href=href>{rate(last.pass_rate, last.interval)}</a></p>
+                <p class="note">{last.verdict.map(verdict)}" "{results}{when}</p>
+            }
+            .into_any()
+        }
+    };
+    let all = links::tab(&project, &name, "evals");
+    view! { <section><h3>"Last eval"</h3>{body}<p><a class="note" href=all>"All evals"</a></p></section> }
 }
 
 #[component]

@@ -104,6 +104,13 @@ pub async fn versions(
     };
     let mut uses = uses(cx, &prompt.name).await?;
     uses.retain(|one| Some(one.snippet_number) == number);
+    let numbers: Vec<i32> = listing
+        .items
+        .iter()
+        .map(|version| version.number)
+        .chain(number)
+        .collect();
+    let last_runs = crate::runs::gather::last_runs(cx, &prompt.name, &numbers).await?;
     Ok(VersionsView {
         versions: listing.items,
         next_cursor: listing.next_cursor,
@@ -112,6 +119,7 @@ pub async fn versions(
         environments: store::environments::list(&cx.store, &cx.actor).await?,
         uses,
         active: prompt.active_version,
+        last_runs,
         now: cx.now,
     })
 }

@@ -19,6 +19,7 @@ use crate::{
     frame::{use_membership, use_project},
     live::use_feed,
     releases::{History, ReleasesTab},
+    runs::{Evals, EvalsTab},
     ui::{ErrorPage, ErrorView, Glyph, Heading, Icon, RelativeTime, Tab, Tabs, Tag, Who},
 };
 
@@ -45,6 +46,7 @@ pub fn PromptPage() -> impl IntoView {
     let views = Views {
         versions: Versions::new(here, tab),
         comparison: Comparing::new(here, tab),
+        evals: Evals::new(here, tab),
         history: History::new(here, tab),
         settings: Settings::new(here, tab),
     };
@@ -60,6 +62,7 @@ pub fn PromptPage() -> impl IntoView {
 struct Views {
     versions: Versions,
     comparison: Comparing,
+    evals: Evals,
     history: History,
     settings: Settings,
 }
@@ -122,6 +125,7 @@ fn Panel(place: Place, tab: Memo<String>, views: Views) -> impl IntoView {
         match tab.get().as_str() {
             "compare" => view! { <CompareTab place comparison=views.comparison/> }.into_any(),
             "edit" => view! { <EditTab place/> }.into_any(),
+            "evals" => view! { <EvalsTab evals=views.evals/> }.into_any(),
             "releases" => view! { <ReleasesTab history=views.history/> }.into_any(),
             "settings" => view! { <SettingsTab place settings=views.settings/> }.into_any(),
             _ => view! { <VersionsTab place versions=views.versions/> }.into_any(),
@@ -223,6 +227,7 @@ fn PromptTabs(place: Place, n_versions: Memo<Option<i32>>, tab: Memo<String>) ->
             ("Versions", ""),
             ("Compare", "compare"),
             ("Edit", "edit"),
+            ("Evals", "evals"),
             ("Releases", "releases"),
             ("Settings", "settings"),
         ]

@@ -10,6 +10,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 
 use super::{comparison::Comparison, tree::Folder};
+use crate::runs::shapes::LastRun;
 
 /// The list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,6 +94,8 @@ pub struct VersionsView {
     pub uses: Vec<Use>,
     /// The version that serves production.
     pub active: Option<i32>,
+    /// The last completed runs of these versions, where there are any.
+    pub last_runs: Vec<LastRun>,
     /// When this was read.
     pub now: DateTime<Utc>,
 }

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     error::UiError,
     frame::use_membership,
+    runs::links::launch,
     ui::{Badge, Glyph, Icon, Nobody, Refusal, Status, TableWrap, Tone},
 };
 
@@ -133,6 +134,13 @@ fn Buttons(
             </a>
         }
     });
+    let run = membership.may(Permission::RunEvals).then(|| {
+        view! {
+            <a class="btn" data-size="small" href=launch(&project, &name, Some(number))>
+                <Icon glyph=Glyph::Runs/>"Run eval"
+            </a>
+        }
+    });
     let promote = membership
         .may(Permission::RequestPromotion)
         .then(|| view! { <Promote place number shown action=actions.promote error=actions.promote_error/> });
@@ -163,7 +171,7 @@ fn Buttons(
             <div class="menu" data-side="end" popover="auto" id="v-more">{items}</div>
         }
     });
-    view! { <span class="actions">{compare}{edit}{promote}{more}</span> }
+    view! { <span class="actions">{compare}{edit}{run}{promote}{more}</span> }
 }
 
 #[component]

@@ -16,6 +16,7 @@ use crate::{
     error::UiError,
     frame::use_membership,
     live::use_feed,
+    runs::{parts::verdict, words::percent},
     ui::{Empty, Glyph, Icon, Loaded, RelativeTime, Status},
 };
 
@@ -38,11 +39,11 @@ impl Versions {
             })
         });
         let actions = Actions::new();
-        let heard = use_feed().heard(&["version", "deployment", "prompt", "environment"]);
+        let heard = use_feed().heard(&["version", "deployment", "prompt", "environment", "gate"]);
         let view = Resource::new(
             move || {
-                let is_shown =
-                    !["compare", "edit", "releases", "settings"].contains(&tab.read().as_str());
+                let is_shown = !["compare", "edit", "evals", "releases", "settings"]
+                    .contains(&tab.read().as_str());
                 is_shown.then(|| {
                     let version = actions.status.version().get();
                     (here.get(), wanted.get(), heard.get(), version)
@@ -166,6 +167,14 @@ fn entry(
         "" => view! { <span class="what muted">"without a description"</span> }.into_any(),
         text => view! { <span class="what">{text.to_owned()}</span> }.into_any(),
     };
+    let evals = shown
+        .last_runs
+        .iter()
+        .find(|last| last.version == number)
+        .map(|last| {
+            let rate = last.pass_rate.map(percent);
+            view! { <span class="evals">{rate}" pass"{last.verdict.map(verdict)}</span> }
+        });
     view! {
         <li data-state=version.status.word()>
             <a
@@ -178,6 +187,7 @@ fn entry(
                     <Status word=version.status.word()/>
                 </span>
                 {what}
+                {evals}
                 <span class="by">
                     <span>{version.author.name().to_owned()}</span>
                     <RelativeTime at=version.created_at now=shown.now/>

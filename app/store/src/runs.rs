@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission, Who},
     content::{Content, ContentHash, Model},
+    gate::Verdict,
     id::{CaseId, PromptId, ProviderId, RunId, SuiteId, VersionId},
     lifecycle::Status,
     page::{Listing, PageRequest},
@@ -58,6 +59,51 @@ pub async fn find(store: &Store, by: &Actor, id: RunId) -> Result<Option<Run>> {
     by.may(Permission::ReadEvals)?;
     let rows = select(store, by, &Filter::default(), Some(id), None, 1).await?;
     Ok(rows.into_iter().next().map(Row::run))
+}
+
+/// A version's last completed run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latest {
+    /// The version's number.
+    pub version: i32,
+    /// The run.
+    pub run: RunId,
+    /// Results that passed.
+    pub passed: i64,
+    /// All results.
+    pub done: i64,
+    /// What the gate said, if the run was a candidate's.
+    pub verdict: Option<Verdict>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// The last completed run of each of these versions that has one.
+pub async fn latest(
+    store: &Store,
+    by: &Actor,
+    prompt: &PromptName,
+    versions: &[i32],
+) -> Result<Vec<Latest>> {
+    by.may(Permission::Read)?;
+    let latest = sqlx::query_as!(
+        Latest,
+        r#"select distinct on (version.number) version.number as version, run_id as "run: RunId",
+                  passed::bigint as "passed!", done::bigint as "done!",
+                  gate.verdict ->> 'verdict' as "verdict: Verdict", finished_at
+           from run
+           join prompt using (prompt_id)
+           join version using (version_id)
+           left join gate using (run_id)
+           where run.project_id = $1 and prompt.name = $2 and version.number = any ($3) and run.status = 'completed'
+           order by version.number, run.created_at desc"#,
+        by.project.0,
+        prompt.as_str(),
+        versions,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(latest)
 }
 
 async fn select(

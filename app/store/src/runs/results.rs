@@ -1,5 +1,6 @@
 //! Reading what came of a run, case by case.
 
+use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission},
     id::{CaseId, RunId},
@@ -69,6 +70,47 @@ pub async fn list(
             found.ok_or_else(|| Error::invalid("cursor", "is not one that an earlier page gave"))
         })
         .transpose()?;
+    let case = case.map(|case| vec![case.0]);
+    let answers = select(
+        store,
+        by,
+        run,
+        which,
+        case.as_deref(),
+        after,
+        Some(page.fetch()),
+    )
+    .await?;
+    if answers.is_empty() && super::find(store, by, run).await?.is_none() {
+        return Err(Error::NotFound("run"));
+    }
+    Ok(Listing::of(answers, page, |answer: &Answer| {
+        format!("{}-{}", answer.result.position, answer.result.repeat)
+    }))
+}
+
+/// The results of some cases, every repeat of them, in the order of the suite: what a page of
+/// another list needs.
+pub async fn of_cases(
+    store: &Store,
+    by: &Actor,
+    run: RunId,
+    cases: &[CaseId],
+) -> Result<Vec<Answer>> {
+    by.may(Permission::Read)?;
+    let cases: Vec<_> = cases.iter().map(|case| case.0).collect();
+    select(store, by, run, Which::All, Some(&cases), None, None).await
+}
+
+async fn select(
+    store: &Store,
+    by: &Actor,
+    run: RunId,
+    which: Which,
+    cases: Option<&[uuid::Uuid]>,
+    after: Option<(i32, i32)>,
+    limit: Option<i64>,
+) -> Result<Vec<Answer>> {
     let rows = sqlx::query!(
         r#"select case_id as "id: CaseId", repeat, run_result.position, output,
                   tool_calls as "tool_calls: Json<Vec<Value>>", finish_reason, run_result.passed as "passed!", score,
@@ -82,24 +124,21 @@ pub async fn list(
              and since <= run.revision and (until is null or until > run.revision)
              and case $3 when 'passed' then run_result.passed when 'failed' then not run_result.passed
                          when 'errors' then error is not null else true end
-             and ($4::uuid is null or case_id = $4)
+             and ($4::uuid[] is null or case_id = any ($4))
              and ($5::integer is null or (run_result.position, repeat) > ($5, $6))
            order by run_result.position, repeat
            limit $7"#,
         by.project.0,
         run.0,
         which.word(),
-        case.map(|case| case.0),
+        cases,
         after.map(|(position, _)| position),
         after.map(|(_, repeat)| repeat),
-        page.fetch(),
+        limit,
     )
     .fetch_all(&store.pool)
     .await?;
-    if rows.is_empty() && super::find(store, by, run).await?.is_none() {
-        return Err(Error::NotFound("run"));
-    }
-    let answers = rows
+    Ok(rows
         .into_iter()
         .map(|row| Answer {
             case: row.body.0,
@@ -124,8 +163,41 @@ pub async fn list(
                 answered_by: row.answered_by.map(|Json(answered)| answered),
             },
         })
-        .collect();
-    Ok(Listing::of(answers, page, |answer: &Answer| {
-        format!("{}-{}", answer.result.position, answer.result.repeat)
-    }))
+        .collect())
+}
+
+/// What the answers of a run took together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// Tokens read.
+    pub input_tokens: Option<i64>,
+    /// Tokens written.
+    pub output_tokens: Option<i64>,
+    /// Tokens read that came from the provider's cache.
+    pub cache_read_tokens: Option<i64>,
+    /// The median time of a call, in milliseconds.
+    pub median_latency_ms: Option<f64>,
+    /// Results that arrived since the moment asked about.
+    pub n_since: i64,
+}
+
+/// What the answers of a run took together, and how many arrived since a moment.
+pub async fn totals(store: &Store, by: &Actor, run: RunId, since: DateTime<Utc>) -> Result<Totals> {
+    by.may(Permission::Read)?;
+    let totals = sqlx::query_as!(
+        Totals,
+        r#"select sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens,
+                  sum(cache_read_tokens) as cache_read_tokens,
+                  percentile_cont(0.5) within group (order by latency_ms) as median_latency_ms,
+                  count(*) filter (where run_result.finished_at > $3) as "n_since!"
+           from run_result
+           join run using (run_id)
+           where project_id = $1 and run_id = $2"#,
+        by.project.0,
+        run.0,
+        since,
+    )
+    .fetch_one(&store.pool)
+    .await?;
+    Ok(totals)
 }
