@@ -18,7 +18,7 @@ const MAX_KEY: usize = 4_096;
 #[cfg_attr(feature = "sqlx", sqlx(type_name = "text", rename_all = "snake_case"))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Chat completions, as OpenAI, vLLM, Ollama and llama.cpp serve them.
+    /// Chat completions, as `OpenAI`, vLLM, Ollama and llama.cpp serve them.
     Openai,
     /// Anthropic's Messages.
     Anthropic,
@@ -84,9 +84,9 @@ impl NewProvider {
             );
         }
         let kind = match fields.required_text("kind").as_str() {
-            "openai" => Kind::Openai,
             "anthropic" => Kind::Anthropic,
-            "" => Kind::Openai,
+            // Left out is refused already.
+            "openai" | "" => Kind::Openai,
             _ => {
                 fields.refuse("kind", "must be `openai` or `anthropic`");
                 Kind::Openai

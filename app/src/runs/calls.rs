@@ -31,10 +31,6 @@ pub async fn load_run(project: String, id: String, query: RunQuery) -> Result<Ru
 
 /// Launches a run and leads to it. Numbers come as they were typed; an empty one was left out.
 #[server]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one for each control of the form"
-)]
 pub async fn launch_eval(
     project: String,
     prompt: String,
@@ -122,10 +118,6 @@ pub async fn cancel_run(project: String, run: String) -> Result<(), UiError> {
 /// Makes a case of a result: the same call, with what should have come of it. Leads back to where
 /// it was reported.
 #[server]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one for each control of the form"
-)]
 pub async fn report_case(
     project: String,
     run: String,
@@ -189,10 +181,6 @@ pub async fn load_evals(project: String, name: String) -> Result<EvalsView, UiEr
 
 /// Sets the gate of an environment and leads back to the tab. Rates come in percent, as typed.
 #[server]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one for each control of the form"
-)]
 pub async fn set_gate(
     project: String,
     prompt: String,
@@ -225,7 +213,7 @@ pub async fn set_gate(
             match error.field.as_str() {
                 "floor" => "must be from 0 to 100".clone_into(&mut error.message),
                 "tolerated_drop" => {
-                    "must be above 0 and at most 100".clone_into(&mut error.message)
+                    "must be above 0 and at most 100".clone_into(&mut error.message);
                 }
                 _ => {}
             }

@@ -349,25 +349,21 @@ async fn rows(
 ) -> Result<(Vec<Row>, Option<String>), UiError> {
     let page = page(RESULTS, &query.cursor)?;
     let (store, by) = (&cx.store, &cx.actor);
-    let (answers, next_cursor) = match (change(query.show), baseline) {
-        (Some(change), Some(baseline)) => {
-            let cases = compare::cases(store, by, baseline.id, run.id, Some(change), &page).await?;
-            let ids: Vec<CaseId> = cases.items.iter().map(|case| case.case).collect();
-            let answers = results::of_cases(store, by, run.id, &ids).await?;
-            (answers, cases.next_cursor)
-        }
-        _ => {
-            let which = match query.show {
-                Show::Passed => Which::Passed,
-                Show::Failed => Which::Failed,
-                Show::Errors => Which::Errors,
-                Show::All | Show::Lost | Show::Gained | Show::BothPass | Show::BothFail => {
-                    Which::All
-                }
-            };
-            let answers = results::list(store, by, run.id, which, None, &page).await?;
-            (answers.items, answers.next_cursor)
-        }
+    let (answers, next_cursor) = if let Some((change, baseline)) = change(query.show).zip(baseline)
+    {
+        let cases = compare::cases(store, by, baseline.id, run.id, Some(change), &page).await?;
+        let ids: Vec<CaseId> = cases.items.iter().map(|case| case.case).collect();
+        let answers = results::of_cases(store, by, run.id, &ids).await?;
+        (answers, cases.next_cursor)
+    } else {
+        let which = match query.show {
+            Show::Passed => Which::Passed,
+            Show::Failed => Which::Failed,
+            Show::Errors => Which::Errors,
+            Show::All | Show::Lost | Show::Gained | Show::BothPass | Show::BothFail => Which::All,
+        };
+        let answers = results::list(store, by, run.id, which, None, &page).await?;
+        (answers.items, answers.next_cursor)
     };
     let mut ids: Vec<CaseId> = answers.iter().map(|answer| answer.result.case).collect();
     ids.dedup();

@@ -8,6 +8,7 @@ use axum::{
     response::IntoResponse,
 };
 use domain::{
+    actor::Permission,
     id::{CaseId, SuiteId},
     page::Listing,
     suite::{
@@ -170,7 +171,7 @@ fn format_of(headers: &HeaderMap) -> Result<Format> {
 
 /// What came of a file of cases.
 #[derive(Serialize, ToSchema)]
-pub struct Added {
+pub struct Outcome {
     /// How many cases were added, or would be.
     added: usize,
     /// Rows that were not, each with why.
@@ -196,7 +197,7 @@ const PREVIEW: usize = 20;
 #[utoipa::path(post, path = "/suites/{id}/cases", tag = "evals", request_body = Vec<Case>,
     params(("id" = String, Path, description = "the suite"), Reading),
     responses(
-        (status = 200, description = "what came of it, row by row", body = Added),
+        (status = 200, description = "what came of it, row by row", body = Outcome),
         (status = 409, description = "`too_many_cases`"),
         (status = 415, description = "the content type is no format of cases"),
     ))]
@@ -205,7 +206,7 @@ pub async fn add(
     Caller(actor): Caller,
     FromPath(id): FromPath<SuiteId>,
     file: CaseFile,
-) -> Result<Json<Added>> {
+) -> Result<Json<Outcome>> {
     let suite = suites::find(&state, &actor, id).await?;
     let read = import::read(file.format, &file.text);
     let cases: Vec<Case> = read
@@ -216,7 +217,7 @@ pub async fn add(
             ..case
         })
         .collect();
-    let mut added = Added {
+    let mut added = Outcome {
         added: cases.len(),
         rejected: read.rejected,
         revision: suite.revision,
@@ -228,13 +229,13 @@ pub async fn add(
         added.preview = cases.into_iter().take(PREVIEW).collect();
         return Ok(Json(added));
     }
+    // Also when nothing could be read: whoever may not write hears that first.
+    actor.may(Permission::RunEvals)?;
     if !cases.is_empty() {
         let now = state.clock.now();
         let changed = store::suites::add_cases(&state.store, &actor, id, &cases, now).await?;
         added.revision = changed.revision;
         added.ids = changed.cases;
-    } else {
-        actor.may(domain::actor::Permission::RunEvals)?;
     }
     Ok(Json(added))
 }
@@ -292,7 +293,7 @@ pub struct Seen {
     params(("id" = String, Path, description = "the suite"),
            ("case" = String, Path, description = "the case"), Seen),
     responses(
-        (status = 200, description = "the revision it made", body = Added),
+        (status = 200, description = "the revision it made", body = Outcome),
         (status = 409, description = "`case_conflict`"),
     ))]
 pub async fn change(
@@ -302,7 +303,7 @@ pub async fn change(
     FromPath(case): FromPath<CaseId>,
     Query(seen): Query<Seen>,
     JsonBody(body): JsonBody,
-) -> Result<Json<Added>> {
+) -> Result<Json<Outcome>> {
     let new = read_case(&body)?;
     let since = present(seen.since.as_deref())
         .map(|text| {
@@ -313,7 +314,7 @@ pub async fn change(
     let now = state.clock.now();
     let changed =
         store::suites::change_case(&state.store, &actor, id, case, &new, since, now).await?;
-    Ok(Json(Added::changed(changed)))
+    Ok(Json(Outcome::changed(changed)))
 }
 
 fn read_case(body: &Value) -> Result<Case> {
@@ -324,19 +325,19 @@ fn read_case(body: &Value) -> Result<Case> {
 #[utoipa::path(delete, path = "/suites/{id}/cases/{case}", tag = "evals",
     params(("id" = String, Path, description = "the suite"),
            ("case" = String, Path, description = "the case")),
-    responses((status = 200, description = "the revision it made", body = Added)))]
+    responses((status = 200, description = "the revision it made", body = Outcome)))]
 pub async fn remove(
     State(state): State<AppState>,
     Caller(actor): Caller,
     FromPath(id): FromPath<SuiteId>,
     FromPath(case): FromPath<CaseId>,
-) -> Result<Json<Added>> {
+) -> Result<Json<Outcome>> {
     let now = state.clock.now();
     let changed = store::suites::remove_case(&state.store, &actor, id, case, now).await?;
-    Ok(Json(Added::changed(changed)))
+    Ok(Json(Outcome::changed(changed)))
 }
 
-impl Added {
+impl Outcome {
     fn changed(changed: store::suites::Changed) -> Self {
         Self {
             added: 0,

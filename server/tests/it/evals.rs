@@ -160,8 +160,7 @@ async fn a_statistical_gate_says_when_the_run_was_too_small(pool: PgPool) {
 #[sqlx::test(migrator = "store::MIGRATOR")]
 async fn a_run_is_cancelled_within_a_second(pool: PgPool) {
     let app = TestApp::start(&pool).await;
-    let provider =
-        BadProvider::always(Act::completion("late").after(Duration::from_secs(60))).await;
+    let provider = BadProvider::always(Act::completion("late").after(Duration::from_mins(1))).await;
     let (admin, _) = scene(&app, &provider, &["echo"], 200).await;
     let body = json!({ "prompt": "p", "version": 1, "suite": "golden" });
     let run = admin.post("/api/v1/runs", &body).await.accepted();

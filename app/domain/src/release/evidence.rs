@@ -62,10 +62,7 @@ impl Evidence {
             .as_ref()
             .map(|gate| (gate.run_id, gate.verdict, gate.revision_now));
         let named = serde_json::json!([self.content_hash, self.serves, self.newest, gate]);
-        Sha256::digest(named.to_string())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        crate::audit::hex(&Sha256::digest(named.to_string()))
     }
 
     fn gate_missing(&self, max_age_hours: u32, now: DateTime<Utc>) -> Option<String> {
@@ -166,7 +163,7 @@ mod tests {
 
     fn evidence(verdict: Option<Verdict>) -> Evidence {
         Evidence {
-            content_hash: ContentHash::parse(&"ab".repeat(32)).unwrap(),
+            content_hash: serde_json::from_value("ab".repeat(32).into()).unwrap(),
             serves: Some(8),
             newest: 9,
             gate: verdict.map(|verdict| GateEvidence {

@@ -108,7 +108,7 @@ pub async fn cases(
     let cases: Vec<_> = found(&mut db, run)
         .await?
         .into_iter()
-        .filter(|case| after.is_none_or(|after| i64::from(case.position) > i64::from(after)))
+        .filter(|case| after.is_none_or(|after| i64::from(case.position) > after))
         .map(|case| {
             let pair = pair(&before, &case);
             ComparedCase {
