@@ -65,7 +65,7 @@ pub struct GatePolicy {
     /// How old a run may be to count as evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_hours: Option<u32>,
-    /// Whether failing a must-pass case alone fails the gate.
+    /// Whether losing a must-pass case alone fails the gate.
     pub must_pass: bool,
 }
 
@@ -213,7 +213,7 @@ pub struct GateVerdict {
     pub lost: u64,
     /// Cases that failed before and pass now.
     pub gained: u64,
-    /// Must-pass cases that fail now.
+    /// Must-pass cases that were lost, or that fail and have no baseline.
     pub must_pass_failed: u64,
     /// Cases lost on which the baseline does not agree with itself.
     pub flaky_lost: u64,
@@ -222,7 +222,7 @@ pub struct GateVerdict {
     pub smallest_detectable_drop: Option<f64>,
 }
 
-/// Judges a run by a policy. Fails when a must-pass case fails, the pass rate is below the
+/// Judges a run by a policy. Fails when a must-pass case is lost, the pass rate is below the
 /// floor, the loss is significant at alpha (one-sided mid-p) or — strict — the pass rate is
 /// below the baseline's at all. A statistical policy decides nothing where the smallest
 /// detectable drop is larger than the tolerated one. Without a baseline only floor and must-pass

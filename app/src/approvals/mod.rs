@@ -23,6 +23,7 @@ use crate::{
 pub use review::ReviewPage;
 
 /// Where a promotion is reviewed.
+#[cfg(feature = "ssr")]
 #[must_use]
 pub fn address(project: &str, id: &str) -> String {
     format!("/p/{project}/approvals/{id}")

@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "crate::MIGRATOR")]
-    async fn a_protected_environment_wants_an_approver_and_a_viewer_changes_nothing(pool: PgPool) {
+    async fn a_protected_environment_waits_for_evidence_and_a_viewer_changes_nothing(pool: PgPool) {
         let world = two_releases(pool).await;
         let prompt = name("triage");
         let release = |environment| Release {
@@ -367,11 +367,20 @@ mod tests {
         };
         let store = &world.store;
         let editor = world.actor(Role::Editor);
-        let refusal = crate::promotions::request(store, &editor, &release("production"), 3, at(30))
+        let guarded = domain::release::Policy::guarded();
+        let admin = world.actor(Role::Admin);
+        crate::environments::set_policy(store, &admin, "production", guarded, at(29))
+            .await
+            .unwrap();
+        let asked = crate::promotions::request(store, &editor, &release("production"), 3, at(30))
+            .await
+            .unwrap();
+        assert_eq!(asked.missing.len(), 2, "{asked:?}");
+        let refusal = crate::promotions::execute(store, &editor, asked.id, None, at(30))
             .await
             .unwrap_err();
         assert!(
-            refusal.to_string().contains("needs the approver role"),
+            matches!(&refusal, Error::Release(Refusal::Missing { .. })),
             "{refusal}"
         );
         crate::promotions::request(store, &editor, &release("staging"), 3, at(31))

@@ -124,7 +124,7 @@ async fn prompt_with_two_releases(
             reason: "bench",
             seen: Seen::OnArrival,
         };
-        store::promotions::request(store, actor, &release, number, now).await?;
+        store::releases::break_glass(store, actor, &release, number, now).await?;
     }
     Ok(())
 }
