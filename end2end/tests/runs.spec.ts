@@ -19,7 +19,7 @@ async function setUp(url: string | null): Promise<{ name: string; suite: string;
     const answer = await call('POST', `/prompts/${encodeURIComponent(name)}/versions`, {
       content: {
         type: 'chat', messages: [{ role: 'user', content: `${words} {{review}}` }],
-        variables: [{ name: 'review', type: 'string', required: true }], model: { provider, name: 'toy-1' },
+        variables: [{ name: 'review', type: 'string', required: true, max_length: 2000 }], model: { provider, name: 'toy-1' },
       },
       change_description: words,
     });

@@ -3,7 +3,7 @@
 use leptos::{prelude::*, server_fn::codec::PostUrl};
 
 use super::{
-    links::{ListQuery, RunQuery, Show},
+    links::{ListQuery, RunQuery},
     shapes::{EvalsView, RunView, RunsView},
 };
 use crate::error::UiError;
@@ -172,7 +172,7 @@ pub async fn report_case(
         store::suites::add_cases(&cx.store, &cx.actor, run.suite, &[case], cx.now).await?;
     let query = RunQuery {
         against,
-        show: Show::from_word(&show),
+        show: links::Show::from_word(&show),
         cursor,
         reported: Some(changed.revision),
     };

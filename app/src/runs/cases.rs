@@ -144,6 +144,7 @@ fn Rows(project: String, query: RunQuery, shown: RunView, reporting: Reporting) 
     };
     let may_report = use_membership().may(Permission::RunEvals);
     let has_repeats = shown.run.options.repeats > 1;
+    let has_cost = shown.run.cost_usd.is_some();
     let rows = shown
         .rows
         .into_iter()
@@ -160,7 +161,7 @@ fn Rows(project: String, query: RunQuery, shown: RunView, reporting: Reporting) 
         })
         .collect_view();
     view! {
-        <ol class="cases">{rows}</ol>
+        <ol class="cases" data-cost=has_cost.then_some("")>{rows}</ol>
         <Pager shown=words first next/>
     }
 }
@@ -209,7 +210,9 @@ fn case(
         .is_flaky
         .then(|| view! { <Badge tone=Tone::Outline>"flaky"</Badge> });
     let latency = row.latency_ms.map(words::latency);
-    let cost = row.cost_usd.map(words::dollars);
+    let cost = row
+        .cost_usd
+        .map(|cost| view! { <span class="num case-cost">{words::dollars(cost)}</span> });
     view! {
         <li class="case">
             <details>
@@ -217,11 +220,10 @@ fn case(
                     <Icon glyph=Glyph::ChevronRight/>
                     <span class="case-mark">{mark}</span>
                     <span class="num case-number"><span class="sr-only">"case "</span>{number}</span>
-                    <span class="case-title">{title}</span>
+                    <span class="case-title"><span>{title}</span>{must_pass}{flaky}</span>
                     <span class="case-answer">{answer}</span>
-                    <span class="case-badges">{must_pass}{flaky}</span>
                     <span class="num case-latency">{latency}</span>
-                    <span class="num case-cost">{cost}</span>
+                    {cost}
                 </summary>
                 <div class="case-body">
                     {body(row, versions)}

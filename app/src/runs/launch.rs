@@ -80,14 +80,15 @@ pub fn Launch(
     may_run: bool,
 ) -> impl IntoView {
     let close = links::list(&project, &query.with(|_| ()));
+    let said = |words: &'static str| view! { <p class="panel-body">{words}</p> }.into_any();
     let body = if !may_run {
-        view! { <p class="panel-body">"Running evals needs the editor role."</p> }.into_any()
+        said("Running evals needs the editor role.")
     } else if launch.suites.is_empty() {
         view! { <NoSuite project=project.clone() launch/> }.into_any()
     } else if launch.prompt.is_none() {
         view! { <ChooseSuite project=project.clone() suites=launch.suites/> }.into_any()
     } else if launch.versions.is_empty() {
-        view! { <p class="panel-body">"This prompt has no version yet."</p> }.into_any()
+        said("This prompt has no version yet.")
     } else {
         view! { <Form project=project.clone() launch launching/> }.into_any()
     };

@@ -144,7 +144,7 @@ fn Runs(project: String, shown: EvalsView) -> impl IntoView {
 
 fn row(project: &str, run: &Run, shown: &EvalsView) -> impl IntoView + use<> {
     let serves = (run.version.is_some() && run.version == shown.active)
-        .then(|| view! { " "<span class="note">"serves production"</span> });
+        .then(|| view! { <span class="note">"serves production"</span> });
     let said = shown
         .verdicts
         .iter()
@@ -153,7 +153,7 @@ fn row(project: &str, run: &Run, shown: &EvalsView) -> impl IntoView + use<> {
     let suite = links::suite(project, &run.suite.to_string());
     view! {
         <tr>
-            <th scope="row" data-cell="lead" data-nowrap=""><a class="row-link" href=address(project, run)>{subject(run.version)}</a>{serves}</th>
+            <th scope="row" data-cell="lead" data-nowrap=""><span class="row"><a class="row-link" href=address(project, run)>{subject(run.version)}</a>{serves}</span></th>
             <td data-cell="full" data-grow=""><span class="cell-clip"><a href=suite>{run.suite_name.clone()}</a>" "<span class="muted">{format!("r{}", run.revision)}</span></span></td>
             <td data-fit="">{status(run)}</td>
             <td data-fit="">{rate(run.pass_rate, run.interval)}</td>
@@ -193,10 +193,8 @@ fn Gates(
     };
     view! {
         <section class="section" aria-labelledby="gates-h">
-            <div class="section-head">
-                <h2 id="gates-h">"Gates"</h2>
-                <p class="note">"What a version’s run must show, against what serves production, before it may go on."</p>
-            </div>
+            <div class="section-head"><h2 id="gates-h">"Gates"</h2></div>
+            <p class="lede">"What a version’s run must show, against what serves production, before it may go on."</p>
             <div class="env-columns">{rows}</div>
             {form}
         </section>
