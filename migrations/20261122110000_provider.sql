@@ -15,12 +15,12 @@ create table provider (
     constraint provider_name_unique unique (project_id, name)
 );
 
--- What tokens cost, effective-dated: a row holds from its moment until the next one of its model.
+-- What tokens cost, effective-dated: a row holds from its day until the next one of its model.
 -- USD per million tokens.
 create table price (
     provider text not null,
     model text not null,
-    valid_from timestamptz not null,
+    valid_from date not null,
     input double precision not null,
     write_5m double precision,
     write_1h double precision,

@@ -17,10 +17,8 @@ create index suite_by_prompt on suite (prompt_id);
 create table suite_revision (
     suite_id uuid not null references suite,
     revision integer not null,
-    -- The scorers that apply to every case.
+    -- The scorers that apply to every case, and how the score is judged.
     scorers jsonb not null,
-    -- From which weighted score a case passes; none: every scorer must.
-    threshold double precision,
     n_cases integer not null,
     what text not null,
     by jsonb not null,
