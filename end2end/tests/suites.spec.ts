@@ -28,7 +28,7 @@ test('a suite is created, filled, imported into, edited and exported', async ({ 
   await page.goto(`${PROJECT}/suites`);
   await settled(page, javaScriptEnabled!);
   await page.getByRole('link', { name: 'New suite' }).first().click();
-  await page.getByLabel('Name').fill(name);
+  await page.getByRole('textbox', { name: 'Name' }).fill(name);
   await page.getByRole('dialog').getByLabel('Prompt').fill(prompt);
   await page.getByRole('radio', { name: /contains what is expected/ }).check();
   await page.getByRole('button', { name: 'Create suite' }).click();
@@ -146,12 +146,12 @@ test('an admin adds a local provider, and an address that is none is refused bes
   await signIn(page, 'admin');
   await page.goto(`${PROJECT}/settings/providers`);
   await settled(page, javaScriptEnabled!);
-  await page.getByLabel('Name').fill(name);
-  await page.getByLabel('Address').fill('http://127.0.0.1:11434/v1?key=1');
+  await page.getByRole('textbox', { name: 'Name' }).fill(name);
+  await page.getByRole('combobox', { name: 'Address' }).fill('http://127.0.0.1:11434/v1?key=1');
   await page.getByRole('button', { name: 'Add provider' }).click();
   await expect(page.getByText('Must not hold `?` or `#`')).toBeVisible();
-  await page.getByLabel('Name').fill(name);
-  await page.getByLabel('Address').fill('http://127.0.0.1:11434/v1');
+  await page.getByRole('textbox', { name: 'Name' }).fill(name);
+  await page.getByRole('combobox', { name: 'Address' }).fill('http://127.0.0.1:11434/v1');
   await page.getByRole('button', { name: 'Add provider' }).click();
   const row = page.getByRole('row').filter({ hasText: name });
   await expect(row).toContainText('none kept');
