@@ -120,16 +120,11 @@ impl Usage {
     }
 }
 
-/// The price that holds at a moment: the model's latest row that is not later. None where no row
-/// is that old: what was not priced costs "unknown", never 0.
-pub fn price_at<'a>(
-    rows: &'a [Price],
-    provider: &str,
-    model: &str,
-    at: DateTime<Utc>,
-) -> Option<&'a Price> {
+/// The price that holds at a moment, of one model's rows: the latest that is not later. None where
+/// no row is that old: what was not priced costs "unknown", never 0.
+pub fn price_at(rows: &[Price], at: DateTime<Utc>) -> Option<&Price> {
     rows.iter()
-        .filter(|row| row.provider == provider && row.model == model && row.valid_from <= at)
+        .filter(|row| row.valid_from <= at)
         .max_by_key(|row| row.valid_from)
 }
 
@@ -169,16 +164,11 @@ mod tests {
             price(2.0, "2026-06-01T00:00:00Z"),
             price(4.0, "2025-01-01T00:00:00Z"),
         ];
-        let at = |time: &str| {
-            price_at(&rows, "anthropic", "sonnet", time.parse().unwrap()).map(|row| row.input)
-        };
+        let at = |time: &str| price_at(&rows, time.parse().unwrap()).map(|row| row.input);
         assert_eq!(at("2026-03-01T00:00:00Z"), Some(3.0));
         assert_eq!(at("2026-06-01T00:00:00Z"), Some(2.0));
         assert_eq!(at("2025-12-31T23:59:59Z"), Some(4.0));
         assert_eq!(at("2024-12-31T00:00:00Z"), None);
-        let now = "2026-06-02T00:00:00Z".parse().unwrap();
-        assert_eq!(price_at(&rows, "openai", "sonnet", now), None);
-        assert_eq!(price_at(&rows, "anthropic", "opus", now), None);
     }
 
     #[test]

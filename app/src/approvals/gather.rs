@@ -108,8 +108,9 @@ async fn cost(
     let Some(model) = &new.model else {
         return Ok(Cost::Unknown("The version names no model.".to_owned()));
     };
-    let rows = store::prices::of_model(&cx.store, &model.provider, &model.name).await?;
-    let Some(price) = domain::cost::price_at(&rows, &model.provider, &model.name, cx.now) else {
+    let rows =
+        store::prices::of_model(&cx.store, cx.actor.project, &model.provider, &model.name).await?;
+    let Some(price) = domain::cost::price_at(&rows, cx.now) else {
         return Ok(Cost::Unknown(format!(
             "No price of {} at {} is known here.",
             model.name, model.provider

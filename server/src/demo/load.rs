@@ -1,32 +1,39 @@
 //! Plays the demo's histories into a database, once. A start that was interrupted half-way is
-//! taken up where it stopped: every step leaves one audit entry, so the trail tells how far it came.
+//! taken up where it stopped: the trail's entries tell how far it came.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     actor::{Actor, Grant, Scope, Who},
-    id::{DeploymentId, EnvironmentId},
+    field::Fields,
+    gate::GatePolicy,
+    id::{DeploymentId, EnvironmentId, SuiteId},
     lifecycle::Status,
     page::PageRequest,
     prompt::PRODUCTION,
+    provider::NewProvider,
     release::Policy,
+    run::RunOptions,
 };
+use serde_json::json;
 use store::{
     Store, audit,
     consumers::{self, Applied, Sighting},
     environments,
+    gates::{self, NewGate},
     keys::{self, NewKey},
-    members, people, projects, promotions, prompts,
+    members, people, projects, promotions, prompts, providers,
     releases::{self, Seen},
+    runs::{self, NewRun, Subject, work},
     secret::Secret,
-    versions,
+    suites, versions,
 };
 use uuid::Uuid;
 
 use super::{
-    CLIENTS, Client, PEOPLE, PROJECT, PROJECT_NAME,
+    CLIENTS, Client, PEOPLE, PROJECT, PROJECT_NAME, PROVIDERS,
     credentials::API_KEY,
     script::{self, Action, Release, Step},
 };
@@ -71,8 +78,8 @@ pub async fn load(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
     if known.iter().any(|key| key.name == API_KEY) {
         return Ok(operator);
     }
-    // The project, its people and keys, and production opened: one entry each.
-    let n_before = i64::try_from(2 + PEOPLE.len() + KEYS.len())?;
+    // The project, its people, keys and providers, and production opened: one entry each.
+    let n_before = i64::try_from(2 + PEOPLE.len() + KEYS.len() + PROVIDERS.len())?;
     let mut n_entries = count_entries(store, &operator).await?;
     if n_entries < n_before {
         // Acme's history is older than its rule that production asks for a gate and an approval.
@@ -81,9 +88,19 @@ pub async fn load(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
         n_entries += 1;
     }
     let steps = script::steps(now)?;
-    let n_done = usize::try_from((n_entries - n_before).max(0))?;
+    let mut n_done = usize::try_from((n_entries - n_before).max(0))?;
     let player = Player::new(store, &operator).await?;
-    for (index, step) in steps.iter().enumerate().skip(n_done) {
+    for (index, step) in steps.iter().enumerate() {
+        // What a run's answers make is not in the trail: the last step that was begun is ended.
+        if n_done > step.n_entries() {
+            n_done -= step.n_entries();
+            continue;
+        }
+        if n_done > 0 {
+            n_done = 0;
+            player.end(step).await?;
+            continue;
+        }
         let told = || {
             format!(
                 "the demo's history stopped at {}: {:?}",
@@ -93,10 +110,6 @@ pub async fn load(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
         player.play(index, step).await.with_context(told)?;
     }
     player.disconnect_all(now).await?;
-    if n_done <= steps.len() {
-        let at = now - TimeDelta::minutes(5);
-        environments::set_policy(store, &operator, PRODUCTION, Policy::guarded(), at).await?;
-    }
     Ok(operator)
 }
 
@@ -139,6 +152,26 @@ async fn found(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
         };
         let at = began + TimeDelta::minutes(index);
         keys::create(store, &operator, new, &Secret::new_key()?, at).await?;
+    }
+    let known = providers::list(store, &operator).await?;
+    for (index, provider) in (20..).zip(PROVIDERS) {
+        if known.iter().any(|known| known.name == provider.name) {
+            continue;
+        }
+        let new = json!({
+            "name": provider.name, "kind": provider.kind, "base_url": provider.base_url,
+            "max_concurrency": 4,
+        });
+        let new =
+            NewProvider::parse(Fields::new("", new)).map_err(|errors| anyhow!("{errors:?}"))?;
+        let seal = |_, _: &str| {
+            Err(store::Error::conflict(
+                "no_key",
+                "the demo has no keys to seal",
+            ))
+        };
+        let at = began + TimeDelta::minutes(index);
+        providers::save(store, &operator, &new, &seal, at).await?;
     }
     Ok(operator)
 }
@@ -193,6 +226,54 @@ impl<'a> Player<'a> {
             .with_context(|| format!("nobody is called {}", step.by))?;
         let at = step.at;
         match &step.action {
+            Action::Suite(new) => {
+                suites::create(self.store, by, new, at).await?;
+            }
+            Action::Cases { suite, cases } => {
+                let suite = self.suite(suite).await?;
+                suites::add_cases(self.store, by, suite, cases, at).await?;
+            }
+            Action::GateRule { prompt, suite } => {
+                let suite = self.suite(suite).await?;
+                let policy = GatePolicy::default();
+                gates::set_rule(self.store, by, prompt, PRODUCTION, suite, &policy, at).await?;
+            }
+            Action::Run {
+                prompt,
+                version,
+                suite,
+                is_gate,
+                ..
+            } => {
+                let suite = self.suite(suite).await?;
+                let subject = Subject::Saved(*version);
+                if *is_gate {
+                    let new = NewGate {
+                        prompt,
+                        subject,
+                        suite: Some(suite),
+                        policy: None,
+                    };
+                    gates::ask(self.store, by, new, at).await?;
+                } else {
+                    let options = RunOptions {
+                        repeats: 1,
+                        ..RunOptions::default()
+                    };
+                    let new = NewRun {
+                        prompt,
+                        subject,
+                        suite,
+                        options,
+                    };
+                    runs::launch(self.store, by, &new, at).await?;
+                }
+                self.end(step).await?;
+            }
+            Action::Guard { environment } => {
+                let policy = Policy::guarded();
+                environments::set_policy(self.store, by, environment, policy, at).await?;
+            }
             Action::Prompt {
                 name,
                 description,
@@ -257,6 +338,58 @@ impl<'a> Player<'a> {
             }
         }
         Ok(())
+    }
+
+    async fn suite(&self, name: &str) -> anyhow::Result<SuiteId> {
+        suites::resolve(self.store, self.operator, name)
+            .await?
+            .with_context(|| format!("there is no suite {name:?}"))
+    }
+
+    /// Gives a run that was launched its recorded answers; other steps end with what they begin.
+    async fn end(&self, step: &Step) -> anyhow::Result<()> {
+        let Action::Run {
+            prompt,
+            version,
+            answers,
+            ..
+        } = &step.action
+        else {
+            return Ok(());
+        };
+        let filter = runs::Filter {
+            prompt: Some(prompt),
+            version: Some(*version),
+            ..runs::Filter::default()
+        };
+        let found = runs::list(self.store, self.operator, &filter, &PageRequest::first(1)).await?;
+        let run = found.items.first().context("the run is not there")?;
+        let job = work::job(self.store, run.id)
+            .await?
+            .context("the run is not there")?;
+        let (lease, lasts) = (Uuid::new_v4(), Duration::from_secs(60));
+        let mut at = step.at;
+        loop {
+            let claimed = work::claim(self.store, run.id, lease, 4, lasts, at).await?;
+            if claimed.is_empty() {
+                break;
+            }
+            let mut took = TimeDelta::zero();
+            let mut results = Vec::with_capacity(claimed.len());
+            for claimed in &claimed {
+                let answer = usize::try_from(claimed.position - 1)
+                    .ok()
+                    .and_then(|place| answers.get(place))
+                    .with_context(|| format!("case {} has no answer", claimed.position))?;
+                took = took.max(answer.took());
+                results.push(answer.result(claimed, &job.scorers)?);
+            }
+            // Four at a time, as the model was asked.
+            at += took;
+            work::finish(self.store, run.id, lease, &results, at).await?;
+        }
+        // Asks nobody where there is no gate, and decides nothing twice.
+        Ok(gates::decide(self.store, self.operator.project, run.id, at).await?)
     }
 
     fn sighting(&self, client: &Client, at: DateTime<Utc>, open: bool) -> anyhow::Result<Sighting> {

@@ -4,6 +4,7 @@
 
 pub mod clients;
 mod credentials;
+mod evals;
 mod load;
 mod script;
 
@@ -49,6 +50,36 @@ pub const PEOPLE: [Person; 4] = [
         role: Role::Viewer,
         name: "Hanna Lindqvist",
         email: "viewer@demo.local",
+    },
+];
+
+/// A place where models answer. Keys, where one is needed, come from the environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint {
+    /// What versions call it.
+    pub name: &'static str,
+    /// The protocol it speaks.
+    pub kind: &'static str,
+    /// Its address.
+    pub base_url: &'static str,
+}
+
+/// Acme's providers. The last one is what `make model` starts.
+pub const PROVIDERS: [Endpoint; 3] = [
+    Endpoint {
+        name: "anthropic",
+        kind: "anthropic",
+        base_url: "https://api.anthropic.com/v1",
+    },
+    Endpoint {
+        name: "openai",
+        kind: "openai",
+        base_url: "https://api.openai.com/v1",
+    },
+    Endpoint {
+        name: "local",
+        kind: "openai",
+        base_url: "http://127.0.0.1:8089/v1",
     },
 ];
 

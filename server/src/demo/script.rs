@@ -3,9 +3,15 @@
 
 use anyhow::{Context, bail, ensure};
 use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
-use domain::{content::Content, prompt::PromptName};
+use domain::{
+    content::Content,
+    prompt::{PRODUCTION, PromptName},
+    suite::{Case, NewSuite},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use super::evals::{self, Answer};
 
 macro_rules! files {
     ($($file:literal,)+) => { &[$(($file, include_str!(concat!("prompts/", $file)))),+] };
@@ -21,8 +27,10 @@ const FILES: &[(&str, &str)] = files![
     "marketing-product-description.json",
     "marketing-subject-lines.json",
     "meetings-action-items.json",
+    "moderation-sms-spam.json",
     "moderation-user-content.json",
     "onboarding-welcome-mail.json",
+    "reviews-sentiment.json",
     "snippets-safety.json",
     "snippets-tone-of-voice.json",
     "sql-helper.json",
@@ -126,7 +134,7 @@ enum What {
     Deprecate,
 }
 
-/// One thing that somebody did; every one leaves exactly one entry in the audit trail.
+/// One thing that somebody did; it leaves [`Step::n_entries`] in the audit trail.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// When.
@@ -166,6 +174,38 @@ pub enum Action {
         kind: Release,
         reason: String,
     },
+    /// A suite is made.
+    Suite(NewSuite),
+    /// Cases are imported into it.
+    Cases {
+        suite: &'static str,
+        cases: Vec<Case>,
+    },
+    /// Production asks for it from now on.
+    GateRule {
+        prompt: PromptName,
+        suite: &'static str,
+    },
+    /// A version is run on it, and these are the answers.
+    Run {
+        prompt: PromptName,
+        version: i32,
+        suite: &'static str,
+        is_gate: bool,
+        answers: Vec<Answer>,
+    },
+    /// The environment asks for a gate and an approval from now on.
+    Guard { environment: &'static str },
+}
+
+impl Step {
+    /// How many entries it leaves in the audit trail: a gate is asked, then decided.
+    pub const fn n_entries(&self) -> usize {
+        match self.action {
+            Action::Run { is_gate: true, .. } => 2,
+            _ => 1,
+        }
+    }
 }
 
 /// How it comes to serve.
@@ -189,6 +229,26 @@ pub fn steps(now: DateTime<Utc>) -> anyhow::Result<Vec<Step>> {
             .play(now, &mut steps)
             .with_context(|| format!("demo/prompts/{file}"))?;
     }
+    steps.extend(evals::steps(now)?);
+    // Acme's history is older than its rule that production asks for a gate and an approval; since
+    // then one version waits for a lead.
+    steps.push(Step {
+        at: moment("5m", now)?,
+        by: "admin".to_owned(),
+        action: Action::Guard {
+            environment: PRODUCTION,
+        },
+    });
+    steps.push(Step {
+        at: moment("4m", now)?,
+        by: "editor".to_owned(),
+        action: Action::Release {
+            prompt: PromptName::parse("reviews/sentiment")?,
+            environment: PRODUCTION.to_owned(),
+            kind: Release::Promote(3),
+            reason: "Passed the gate: 91 % right instead of 69 %.".to_owned(),
+        },
+    });
     // Stable: what happened at the same moment stays in the order it is told.
     steps.sort_by_key(|step| step.at);
     Ok(steps)
@@ -401,7 +461,7 @@ fn change_variable(variables: &mut Vec<Value>, name: &str, change: Value) -> any
 }
 
 /// `88d 09:14` is that time of day (UTC) so many days ago; `3h` and `25m` are counted back from now.
-fn moment(text: &str, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
+pub fn moment(text: &str, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
     let told = || -> Option<DateTime<Utc>> {
         if let Some(hours) = text.strip_suffix('h') {
             return Some(now - TimeDelta::hours(hours.parse().ok()?));
@@ -482,6 +542,18 @@ mod tests {
                             "{prompt} releases version {version} before it exists"
                         );
                     }
+                    Action::Run {
+                        prompt, version, ..
+                    } => {
+                        assert!(
+                            latest[prompt.as_str()].len() >= usize::try_from(*version).unwrap(),
+                            "{prompt} runs version {version} before it exists"
+                        );
+                    }
+                    Action::Suite(_)
+                    | Action::Cases { .. }
+                    | Action::GateRule { .. }
+                    | Action::Guard { .. } => {}
                 }
             }
             assert!(latest.len() >= 14);

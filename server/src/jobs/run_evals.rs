@@ -204,9 +204,9 @@ impl Worker {
             }
         };
         let prices =
-            store::prices::of_model(&self.tools.store, opened.kind.word(), &model.name).await?;
-        let now = self.tools.clock.now();
-        let price = domain::cost::price_at(&prices, opened.kind.word(), &model.name, now).cloned();
+            store::prices::of_model(&self.tools.store, job.project, &model.provider, &model.name)
+                .await?;
+        let price = domain::cost::price_at(&prices, self.tools.clock.now()).cloned();
         Caller::new(job, model, compiled, price, opened, judge_model, judge_door)
             .map_err(Stop::Fail)
     }
