@@ -16,7 +16,7 @@ mod plan;
 mod results;
 mod verdict;
 
-pub use assign::{Assignment, Rules};
+pub use assign::{Assignment, Rules, assign};
 pub use observed::{ArmCounts, Bucket, Frozen, Observed};
 pub use plan::{
     Arm, AutoStop, Decision, Direction, Guardrail, MAX_ARMS, MAX_GUARDRAILS, Plan, PowerWarning,

@@ -27,7 +27,7 @@ mod read;
 pub mod watch;
 
 pub(crate) use read::running_in;
-pub use read::{Filter, find, list, timeline};
+pub use read::{Filter, detail, find, list, results, rows, timeline};
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {

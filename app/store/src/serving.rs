@@ -170,7 +170,7 @@ pub async fn experiments(store: &Store, project: ProjectId) -> Result<Vec<Runnin
                    and serving.environment_id = experiment.environment_id
                join deployment using (deployment_id)
                where experiment_id = $1
-               order by position"#,
+               order by experiment_arm.position"#,
             experiment.id.0,
         )
         .fetch_all(&store.pool)

@@ -9,6 +9,7 @@ mod consumers;
 mod docs;
 mod environments;
 pub mod error;
+mod experiments;
 mod gate;
 mod guard;
 mod idempotency;
@@ -23,6 +24,7 @@ mod providers;
 mod releases;
 mod resolve;
 mod runs;
+mod stats;
 mod stream;
 mod suites;
 mod versions;
@@ -108,6 +110,15 @@ fn control_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(gate::show))
             .routes(routes!(gate::rules))
             .routes(routes!(gate::set_rule))
+            .routes(routes!(experiments::list, experiments::create))
+            .routes(routes!(experiments::show, experiments::change))
+            .routes(routes!(experiments::start))
+            .routes(routes!(experiments::stop))
+            .routes(routes!(experiments::conclude))
+            .routes(routes!(experiments::raise_traffic))
+            .routes(routes!(experiments::results))
+            .routes(routes!(experiments::detail))
+            .routes(routes!(stats::compute))
             .routes(routes!(members::list, members::create))
             .routes(routes!(members::set_role, members::remove))
             .routes(routes!(keys::list, keys::create))

@@ -8,6 +8,7 @@ mod doors;
 mod execute_promotions;
 mod grade;
 mod hand_in;
+mod judge_experiments;
 mod run_evals;
 
 use std::{sync::Arc, time::Duration};
@@ -60,6 +61,7 @@ pub fn start(
             Arc::clone(&decided),
         )),
         tokio::spawn(decide_gates::keep_on(tools.clone(), decided)),
+        tokio::spawn(judge_experiments::keep_on(tools.clone())),
         tokio::spawn(execute_promotions::keep_on(tools)),
     ]
 }

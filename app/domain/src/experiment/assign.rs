@@ -45,20 +45,26 @@ impl Rules {
     /// because the two draws are independent.
     #[must_use]
     pub fn assign(&self, unit: &str) -> Assignment {
-        if draw(&self.salt, "traffic", unit) >= self.traffic {
-            return Assignment::LeftOut;
-        }
-        let at = draw(&self.salt, "arm", unit);
-        let total: f64 = self.arms.iter().map(|arm| arm.weight).sum();
-        let mut cumulative = 0.0;
-        for (position, arm) in self.arms.iter().enumerate() {
-            cumulative += arm.weight;
-            if cumulative / total > at {
-                return Assignment::Arm(position);
-            }
-        }
-        Assignment::Arm(self.arms.len().saturating_sub(1))
+        assign(&self.salt, self.traffic, &self.arms, unit)
     }
+}
+
+/// The same from its parts.
+#[must_use]
+pub fn assign(salt: &str, traffic: f64, arms: &[Arm], unit: &str) -> Assignment {
+    if draw(salt, "traffic", unit) >= traffic {
+        return Assignment::LeftOut;
+    }
+    let at = draw(salt, "arm", unit);
+    let total: f64 = arms.iter().map(|arm| arm.weight).sum();
+    let mut cumulative = 0.0;
+    for (position, arm) in arms.iter().enumerate() {
+        cumulative += arm.weight;
+        if cumulative / total > at {
+            return Assignment::Arm(position);
+        }
+    }
+    Assignment::Arm(arms.len().saturating_sub(1))
 }
 
 /// h(x) of the module's description, from 0 to 1.

@@ -71,7 +71,35 @@ impl Plan {
 }
 
 impl Plan {
-    /// The same for the always-valid interval: the units at which it leaves 0 out with the planned
+    /// The chance that so many units in all find the effect with the weakest challenger.
+    #[must_use]
+    pub fn power_with(&self, total: u64) -> Option<f64> {
+        self.sample_size()?;
+        let (control, challengers) = self.weights.split_first()?;
+        let sum: f64 = self.weights.iter().sum();
+        let n = super::float(total) * control / sum;
+        let (p1, p2) = (self.baseline, self.baseline + self.effect);
+        challengers
+            .iter()
+            .map(|weight| {
+                let ratio = weight / control;
+                let mean = (p1 + ratio * p2) / (1.0 + ratio);
+                let under_null = (mean * (1.0 - mean) * (1.0 + 1.0 / ratio)).sqrt();
+                let under_effect = (p1 * (1.0 - p1) + p2 * (1.0 - p2) / ratio).sqrt();
+                let z = (self.effect.abs() * n.sqrt()
+                    - distribution::critical(self.alpha) * under_null)
+                    / under_effect;
+                // Both ends without any spread: every unit shows the effect.
+                if z.is_nan() {
+                    1.0
+                } else {
+                    distribution::normal_below(z)
+                }
+            })
+            .reduce(f64::min)
+    }
+
+    /// The units at which the always-valid interval leaves 0 out with the planned
     /// power if it is looked at then. Looking earlier as well can only find the effect earlier.
     #[must_use]
     pub fn sequential_sample_size(&self) -> Option<SampleSize> {

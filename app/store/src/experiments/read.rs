@@ -1,7 +1,10 @@
 //! Reading experiments.
 
 use domain::{
-    experiment::{Arm, AutoStop, Decision, Frozen, Guardrail, Unit},
+    experiment::{
+        Arm, AutoStop, Decision, EffectPoint, ExperimentDetail, ExperimentRow, Frozen, Guardrail,
+        Results, Unit,
+    },
     id::ProjectId,
     page::{Listing, PageRequest},
 };
@@ -251,4 +254,64 @@ impl Row {
             versions: self.versions,
         }
     }
+}
+
+/// What an experiment comes to. Reads sums only, however many events there were.
+pub async fn results(
+    store: &Store,
+    by: &Actor,
+    id: ExperimentId,
+    now: DateTime<Utc>,
+) -> Result<Results> {
+    let experiment = found(store, by, id).await?;
+    let observed = crate::events::observed(store, id).await?;
+    Ok(Results::of(&experiment, &observed, now))
+}
+
+/// Everything an experiment's page shows.
+pub async fn detail(
+    store: &Store,
+    by: &Actor,
+    id: ExperimentId,
+    now: DateTime<Utc>,
+) -> Result<ExperimentDetail> {
+    let experiment = found(store, by, id).await?;
+    let observed = crate::events::observed(store, id).await?;
+    Ok(ExperimentDetail {
+        results: Results::of(&experiment, &observed, now),
+        series: EffectPoint::series(&experiment, &observed),
+        timeline: timeline(store, by, id).await?,
+        experiment,
+    })
+}
+
+/// A page of experiments with their verdicts, newest first.
+pub async fn rows(
+    store: &Store,
+    by: &Actor,
+    filter: &Filter<'_>,
+    page: &PageRequest,
+    now: DateTime<Utc>,
+) -> Result<Listing<ExperimentRow>> {
+    let listed = list(store, by, filter, page).await?;
+    let mut items = Vec::with_capacity(listed.items.len());
+    for experiment in listed.items {
+        let observed = crate::events::observed(store, experiment.id).await?;
+        let results = Results::of(&experiment, &observed, now);
+        items.push(ExperimentRow {
+            experiment,
+            verdict: results.verdict,
+            progress: results.progress,
+        });
+    }
+    Ok(Listing {
+        items,
+        next_cursor: listed.next_cursor,
+    })
+}
+
+async fn found(store: &Store, by: &Actor, id: ExperimentId) -> Result<Experiment> {
+    find(store, by, id)
+        .await?
+        .ok_or(Error::NotFound("experiment"))
 }
