@@ -36,3 +36,5 @@ pub mod gate;
 pub mod cost;
 pub mod provider;
 pub mod run;
+
+pub mod monitor;
