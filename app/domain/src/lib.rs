@@ -37,4 +37,6 @@ pub mod cost;
 pub mod provider;
 pub mod run;
 
+pub mod experiment;
+
 pub mod monitor;
