@@ -169,6 +169,8 @@ pub enum Permission {
     RequestPromotion,
     /// Approve or reject a promotion that somebody else asked for.
     Approve,
+    /// Report exposures, outcomes, calls and feedback.
+    WriteEvents,
     /// Roll an environment back.
     RollBack,
     /// Deploy past the policy, with a reason.
@@ -179,7 +181,7 @@ pub enum Permission {
 
 impl Permission {
     /// All permissions.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Read,
         Self::ReadPeople,
         Self::WriteDrafts,
@@ -187,6 +189,7 @@ impl Permission {
         Self::RunEvals,
         Self::RequestPromotion,
         Self::Approve,
+        Self::WriteEvents,
         Self::RollBack,
         Self::BreakGlass,
         Self::Administer,
@@ -197,9 +200,11 @@ impl Permission {
     pub const fn role(self) -> Role {
         match self {
             Self::Read | Self::ReadPeople | Self::ReadEvals => Role::Viewer,
-            Self::WriteDrafts | Self::RunEvals | Self::RequestPromotion | Self::RollBack => {
-                Role::Editor
-            }
+            Self::WriteDrafts
+            | Self::RunEvals
+            | Self::RequestPromotion
+            | Self::WriteEvents
+            | Self::RollBack => Role::Editor,
             Self::Approve | Self::BreakGlass => Role::Approver,
             Self::Administer => Role::Admin,
         }
@@ -213,6 +218,7 @@ impl Permission {
             Self::Read => Scope::PromptsRead,
             Self::WriteDrafts => Scope::DraftsWrite,
             Self::ReadEvals | Self::RunEvals => Scope::EvalsRun,
+            Self::WriteEvents => Scope::EventsWrite,
             Self::RequestPromotion | Self::RollBack => Scope::PromotionsRequest,
             Self::ReadPeople | Self::Approve | Self::BreakGlass | Self::Administer => Scope::Admin,
         }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -367,7 +367,8 @@ impl Reader {
             self.refuse("at", "must be a time such as 2026-11-22T15:04:05Z");
             return None;
         };
-        let at = at.with_timezone(&Utc);
+        // Postgres keeps no more than microseconds.
+        let at = at.with_timezone(&Utc).trunc_subsecs(6);
         if at > now + TimeDelta::minutes(AHEAD_MINUTES) {
             self.refuse("at", "lies in the future");
             return None;
