@@ -165,6 +165,10 @@ pub enum Permission {
     ReadEvals,
     /// Write suites, launch and cancel runs, ask the gate.
     RunEvals,
+    /// Read experiments and their results: counts and shares, never what people wrote.
+    ReadExperiments,
+    /// Plan, start, ramp, stop and conclude experiments.
+    RunExperiments,
     /// Ask for a version to serve an environment.
     RequestPromotion,
     /// Approve or reject a promotion that somebody else asked for.
@@ -181,12 +185,14 @@ pub enum Permission {
 
 impl Permission {
     /// All permissions.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Read,
         Self::ReadPeople,
         Self::WriteDrafts,
         Self::ReadEvals,
         Self::RunEvals,
+        Self::ReadExperiments,
+        Self::RunExperiments,
         Self::RequestPromotion,
         Self::Approve,
         Self::WriteEvents,
@@ -199,9 +205,10 @@ impl Permission {
     #[must_use]
     pub const fn role(self) -> Role {
         match self {
-            Self::Read | Self::ReadPeople | Self::ReadEvals => Role::Viewer,
+            Self::Read | Self::ReadPeople | Self::ReadEvals | Self::ReadExperiments => Role::Viewer,
             Self::WriteDrafts
             | Self::RunEvals
+            | Self::RunExperiments
             | Self::RequestPromotion
             | Self::WriteEvents
             | Self::RollBack => Role::Editor,
@@ -215,11 +222,14 @@ impl Permission {
     #[must_use]
     pub const fn scope(self) -> Scope {
         match self {
-            Self::Read => Scope::PromptsRead,
+            Self::Read | Self::ReadExperiments => Scope::PromptsRead,
             Self::WriteDrafts => Scope::DraftsWrite,
             Self::ReadEvals | Self::RunEvals => Scope::EvalsRun,
             Self::WriteEvents => Scope::EventsWrite,
-            Self::RequestPromotion | Self::RollBack => Scope::PromotionsRequest,
+            // An experiment changes what an environment serves, as a release does.
+            Self::RequestPromotion | Self::RollBack | Self::RunExperiments => {
+                Scope::PromotionsRequest
+            }
             Self::ReadPeople | Self::Approve | Self::BreakGlass | Self::Administer => Scope::Admin,
         }
     }

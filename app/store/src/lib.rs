@@ -19,6 +19,7 @@ pub mod consumers;
 pub mod environments;
 pub mod error;
 pub mod events;
+pub mod experiments;
 pub mod gates;
 pub mod idempotency;
 pub mod keys;
