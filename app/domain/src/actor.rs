@@ -173,6 +173,8 @@ pub enum Permission {
     RequestPromotion,
     /// Approve or reject a promotion that somebody else asked for.
     Approve,
+    /// Report exposures, outcomes, calls and feedback.
+    WriteEvents,
     /// Roll an environment back.
     RollBack,
     /// Deploy past the policy, with a reason.
@@ -183,7 +185,7 @@ pub enum Permission {
 
 impl Permission {
     /// All permissions.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Read,
         Self::ReadPeople,
         Self::WriteDrafts,
@@ -193,6 +195,7 @@ impl Permission {
         Self::RunExperiments,
         Self::RequestPromotion,
         Self::Approve,
+        Self::WriteEvents,
         Self::RollBack,
         Self::BreakGlass,
         Self::Administer,
@@ -207,6 +210,7 @@ impl Permission {
             | Self::RunEvals
             | Self::RunExperiments
             | Self::RequestPromotion
+            | Self::WriteEvents
             | Self::RollBack => Role::Editor,
             Self::Approve | Self::BreakGlass => Role::Approver,
             Self::Administer => Role::Admin,
@@ -221,6 +225,7 @@ impl Permission {
             Self::Read | Self::ReadExperiments => Scope::PromptsRead,
             Self::WriteDrafts => Scope::DraftsWrite,
             Self::ReadEvals | Self::RunEvals => Scope::EvalsRun,
+            Self::WriteEvents => Scope::EventsWrite,
             // An experiment changes what an environment serves, as a release does.
             Self::RequestPromotion | Self::RollBack | Self::RunExperiments => {
                 Scope::PromotionsRequest

@@ -39,3 +39,5 @@ pub mod provider;
 pub mod run;
 
 pub mod experiment;
+
+pub mod monitor;

@@ -9,6 +9,7 @@ mod consumers;
 mod docs;
 mod environments;
 pub mod error;
+mod events;
 mod experiments;
 mod gate;
 mod guard;
@@ -49,7 +50,8 @@ fn data_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(resolve::resolve))
             .routes(routes!(resolve::render))
             .routes(routes!(stream::stream))
-            .routes(routes!(stream::ack)),
+            .routes(routes!(stream::ack))
+            .routes(routes!(events::report)),
     )
 }
 

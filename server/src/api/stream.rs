@@ -251,7 +251,7 @@ impl Follower {
                                 yield Ok(self.snapshot(&project));
                             }
                         }
-                        Message::Clients | Message::Runs => {}
+                        Message::Clients | Message::Runs | Message::Results => {}
                     },
                     // Too far behind: the snapshot says in one message what the missed ones said.
                     Err(RecvError::Lagged(_)) => {

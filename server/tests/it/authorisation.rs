@@ -92,11 +92,13 @@ fn plan() -> Value {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 68] = [
+const ROWS: [Row; 69] = [
     keys_only("GET /prompts/{name}/resolve", Refused, NotFound, nothing),
     keys_only("POST /prompts/{name}/render", Refused, NotFound, || json!({})),
     keys_only("GET /stream", Refused, Own, nothing),
     keys_only("POST /stream/ack", Allowed, Own, || json!({ "consumer": "c", "deployment_id": uuid::Uuid::nil() })),
+    // What may not be touched is rejected row by row.
+    Row { route: "POST /events", role: None, scope: Scope::EventsWrite, bound: Allowed, foreign: Own, body: || json!([]) },
 
     row("GET /prompts", Viewer, PromptsRead, Allowed, Own, nothing),
     row("POST /prompts", Editor, DraftsWrite, Allowed, Own, || json!({ "name": format!("p{}", uuid::Uuid::new_v4().simple()) })),

@@ -12,6 +12,7 @@ mod bad_input;
 mod browsers;
 mod database_away;
 mod evals;
+mod events;
 mod idempotency;
 mod life;
 mod lists;
