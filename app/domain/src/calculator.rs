@@ -520,7 +520,7 @@ mod tests {
             "prices": { "write": 3.75, "read": 0.3 } }),
         );
         near(&found["upper_bound_usd"], 16.0, 2);
-        near(&found["expected_usd"], 0.11, 2);
+        near(&found["expected_usd"], 0.1158, 4);
         near(
             &compute(
                 Calculator::DetectableEffect,
