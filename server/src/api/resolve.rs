@@ -277,11 +277,11 @@ pub async fn render(
                 Some(running) => {
                     let unit = given(request.unit.as_deref());
                     let choice = running.choose(unit);
-                    let shown = choice.served.as_ref().unwrap_or(served);
-                    let (mut answer, compiled) = answer_of(shown)?;
+                    let shown = Arc::clone(choice.served.as_ref().unwrap_or(served));
+                    let (mut answer, compiled) = answer_of(&shown)?;
                     answer.insert("experiment".to_owned(), choice.experiment.clone());
                     if request.exposure.unwrap_or(true) {
-                        exposed = Some((Arc::clone(running), choice, Arc::clone(shown)));
+                        exposed = Some((Arc::clone(running), choice, shown));
                     }
                     (answer, compiled)
                 }

@@ -53,7 +53,7 @@ pub struct CalculatorAnswer(Value);
     ))]
 pub async fn compute(
     State(state): State<AppState>,
-    Caller(_): Caller,
+    Caller(_caller): Caller,
     FromPath(calculator): FromPath<Calculator>,
     JsonBody(mut input): JsonBody,
 ) -> Result<Json<CalculatorAnswer>> {

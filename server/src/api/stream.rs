@@ -286,10 +286,11 @@ impl Follower {
                 }
             }
         }
+        let mut data = json!({ "environment": self.environment, "prompts": versions });
         let experiments: Vec<_> = project.experiments.rules(&self.environment).collect();
-        let mut data = json!({
-            "environment": self.environment, "prompts": versions, "experiments": experiments,
-        });
+        if !experiments.is_empty() {
+            data["experiments"] = json!(experiments);
+        }
         if self.with_content {
             data["contents"] = Value::Object(contents);
         }

@@ -13,6 +13,7 @@ mod browsers;
 mod database_away;
 mod evals;
 mod events;
+mod experiments;
 mod idempotency;
 mod life;
 mod lists;
