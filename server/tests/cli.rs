@@ -196,6 +196,7 @@ fn the_demo_and_every_command_beside_it() {
         command
     };
 
+    verdicts(&url);
     roll_back(&client);
     pull_and_push(&client, data_dir);
     operate(data_dir, &url);
@@ -588,4 +589,147 @@ fn a_run_survives_a_server_that_is_killed_again_and_again() {
         n_asked <= N_CASES + 10 * 16,
         "{n_asked} calls for {N_CASES} cases"
     );
+}
+
+/// Writers that keep sending while the server is killed under them: what was answered with 202 is
+/// there afterwards, and what was not counts once when it is sent again.
+#[test]
+fn no_acknowledged_event_is_lost_when_the_server_is_killed() {
+    const N_WRITERS: usize = 4;
+    const N_BATCHES: usize = 30;
+    let folder = Folder::new("events");
+    let start = || {
+        let mut command = demo(&folder.0);
+        command.env("CUELINE_DEMO_API_KEY", KEY);
+        Demo::start(command)
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut running = start();
+    let (experiment, before) = runtime.block_on(async {
+        let api = Api::of(&running);
+        let found = api.get("/experiments?status=running").await;
+        let found = found["items"].as_array().unwrap();
+        let found = found
+            .iter()
+            .find(|one| one["name"] == "Shorter subject lines")
+            .unwrap();
+        let id = found["id"].as_str().unwrap().to_owned();
+        (id.clone(), n_units(&api, &id).await)
+    });
+    let batches: Vec<Value> = (0..N_WRITERS * N_BATCHES)
+        .map(|batch| {
+            let event = |n: usize| {
+                json!({
+                    "id": uuid::Uuid::new_v4(), "type": "exposure", "experiment": experiment,
+                    "unit": format!("crash-{batch}-{n}"), "arm": "today",
+                })
+            };
+            (0..20).map(event).collect()
+        })
+        .collect();
+    let batches = Arc::new(batches);
+
+    // The address changes with every start.
+    let url = Arc::new(std::sync::Mutex::new(running.url()));
+    let writers: Vec<_> = (0..N_WRITERS)
+        .map(|writer| {
+            let (batches, url) = (Arc::clone(&batches), Arc::clone(&url));
+            runtime.spawn(async move {
+                let http = reqwest::Client::new();
+                let mut acknowledged = Vec::new();
+                for place in (writer * N_BATCHES)..((writer + 1) * N_BATCHES) {
+                    let url = url.lock().unwrap().clone();
+                    let request = http
+                        .post(format!("{url}/api/v1/events"))
+                        .bearer_auth(KEY)
+                        .json(&batches[place]);
+                    match request.send().await {
+                        Ok(answer) if answer.status() == 202 => acknowledged.push(place),
+                        Ok(_) | Err(_) => {}
+                    }
+                    tokio::time::sleep(Duration::from_millis(60)).await;
+                }
+                acknowledged
+            })
+        })
+        .collect();
+    for _ in 0..3 {
+        thread::sleep(Duration::from_millis(150 + rand::random::<u64>() % 300));
+        running.child.kill().unwrap();
+        running.child.wait().unwrap();
+        running = start();
+        *url.lock().unwrap() = running.url();
+    }
+
+    runtime.block_on(async {
+        let mut acknowledged = BTreeSet::new();
+        for writer in writers {
+            acknowledged.extend(writer.await.unwrap());
+        }
+        assert!(!acknowledged.is_empty() && acknowledged.len() < batches.len());
+        let api = Api::of(&running);
+        for (place, batch) in batches.iter().enumerate() {
+            let again = api.post("/events", batch.clone()).await;
+            let n_there = again["duplicates"].as_u64().unwrap();
+            assert_eq!(n_there + again["accepted"].as_u64().unwrap(), 20, "{again}");
+            // A batch is there whole or not at all, whatever its sender heard.
+            assert!(n_there == 0 || n_there == 20, "{again}");
+            assert!(
+                n_there == 20 || !acknowledged.contains(&place),
+                "lost: {again}"
+            );
+        }
+        let begun = Instant::now();
+        let expected = before + 20 * u64::try_from(batches.len()).unwrap();
+        while n_units(&api, &experiment).await != expected {
+            let found = n_units(&api, &experiment).await;
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "{found} of {expected}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+}
+
+/// Units in all arms of an experiment.
+async fn n_units(api: &Api, experiment: &str) -> u64 {
+    let results = api.get(&format!("/experiments/{experiment}/results")).await;
+    let arms = results["arms"].as_array().unwrap();
+    arms.iter().map(|arm| arm["units"].as_u64().unwrap()).sum()
+}
+
+/// The demo's four experiments say what they are there to show.
+fn verdicts(url: &str) {
+    const EXPECTED: [(&str, &str); 4] = [
+        ("Glossary in UI translations", "trust_problem"),
+        ("Refund answers that offer the next step", "better"),
+        ("Shorter subject lines", "too_early"),
+        ("Thread summaries with quotes", "guardrail_broken"),
+    ];
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let api = Api {
+        http: reqwest::Client::new(),
+        url: url.to_owned(),
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let found = api.get("/experiments?status=running").await;
+        let found = found["items"].as_array().unwrap();
+        for (name, kind) in EXPECTED {
+            let experiment = found.iter().find(|one| one["name"] == name).unwrap();
+            let id = experiment["id"].as_str().unwrap();
+            // The fixed rule's counts are frozen soon after the start, and decide then.
+            let begun = Instant::now();
+            loop {
+                let results = api.get(&format!("/experiments/{id}/results")).await;
+                if results["verdict"]["kind"] == kind {
+                    break;
+                }
+                let has_time = begun.elapsed() < Duration::from_secs(10);
+                assert!(has_time, "{name}: {}", results["verdict"]);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    });
 }

@@ -28,6 +28,7 @@ use uuid::Uuid;
 use super::{
     CLIENTS, Client, PEOPLE, PROJECT, PROJECT_NAME,
     credentials::API_KEY,
+    experiments,
     script::{self, Action, Release, Step},
 };
 
@@ -97,6 +98,9 @@ pub async fn load(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
         let at = now - TimeDelta::minutes(5);
         environments::set_policy(store, &operator, PRODUCTION, Policy::guarded(), at).await?;
     }
+    experiments::fill(store, &operator, now)
+        .await
+        .context("the demo's experiments")?;
     Ok(operator)
 }
 
@@ -221,6 +225,10 @@ impl<'a> Player<'a> {
                 };
                 versions::set_status(self.store, by, prompt, *version, to, reason, at).await?;
             }
+            Action::Plan(tale) => {
+                store::experiments::create(self.store, by, &tale.plan()?, at).await?;
+            }
+            Action::Start(tale) => experiments::start(self.store, by, tale, at).await?,
             Action::Release {
                 prompt,
                 environment,

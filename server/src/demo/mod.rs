@@ -4,8 +4,10 @@
 
 pub mod clients;
 mod credentials;
+mod experiments;
 mod load;
 mod script;
+pub mod traffic;
 
 pub use credentials::{Credentials, Wishes, install};
 pub use load::load;

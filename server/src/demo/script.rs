@@ -7,6 +7,8 @@ use domain::{content::Content, prompt::PromptName};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::experiments::{self, Tale};
+
 macro_rules! files {
     ($($file:literal,)+) => { &[$(($file, include_str!(concat!("prompts/", $file)))),+] };
 }
@@ -159,6 +161,10 @@ pub enum Action {
         deprecate: bool,
         reason: String,
     },
+    /// An experiment is planned.
+    Plan(&'static Tale),
+    /// It starts.
+    Start(&'static Tale),
     /// Something serves from now on.
     Release {
         prompt: PromptName,
@@ -189,6 +195,7 @@ pub fn steps(now: DateTime<Utc>) -> anyhow::Result<Vec<Step>> {
             .play(now, &mut steps)
             .with_context(|| format!("demo/prompts/{file}"))?;
     }
+    steps.extend(experiments::steps(now));
     // Stable: what happened at the same moment stays in the order it is told.
     steps.sort_by_key(|step| step.at);
     Ok(steps)
@@ -471,6 +478,12 @@ mod tests {
                         assert!(
                             latest[prompt.as_str()].len() >= usize::try_from(*version).unwrap()
                         );
+                    }
+                    Action::Plan(tale) | Action::Start(tale) => {
+                        for arm in tale.plan().unwrap().arms {
+                            let n_versions = latest[tale.prompt].len();
+                            assert!(n_versions >= usize::try_from(arm.version).unwrap());
+                        }
                     }
                     Action::Release { prompt, kind, .. } => {
                         let (Release::Promote(version) | Release::BreakGlass(version)) = kind
