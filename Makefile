@@ -1,7 +1,7 @@
 # What there is to do here: `make help`. Each target first installs what it is missing, and says so.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build dev test test-rust test-browser lint fmt prepare dev-db bench
+.PHONY: help run build dev test test-rust test-model test-browser lint fmt prepare dev-db bench model
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -20,9 +20,10 @@ dev: ## run a debug build, and build and restart it when a source changes; ARGS 
 	@exec .ci/dev $(ARGS)
 
 test: ## check and test everything, as continuous integration does
-	@.ci/setup wasm postgres chromium playwright
+	@.ci/setup wasm postgres chromium playwright model
 	@.ci/lint
 	@.ci/test rust
+	@.ci/test model
 	@$(MAKE) --no-print-directory build
 	@.ci/test browser
 	@.ci/test summary
@@ -30,6 +31,10 @@ test: ## check and test everything, as continuous integration does
 test-rust: ## rules, SQL and product; TEST="-p store promote" for some of them
 	@.ci/setup postgres
 	@.ci/test rust $(TEST)
+
+test-model: ## a real model, real data and the gate
+	@.ci/setup postgres model
+	@.ci/test model
 
 test-browser: build ## journeys in a browser; TEST=sign-in for some of them
 	@.ci/setup postgres chromium playwright
@@ -49,6 +54,10 @@ prepare: ## rewrite app/store/.sqlx after changing a query or a migration
 dev-db: ## start a database to check queries against while typing; prints the DATABASE_URL to export
 	@.ci/setup postgres
 	@.ci/dev-db
+
+model: ## serve a small real language model on this machine, for a first eval
+	@.ci/setup model
+	@exec .ci/model
 
 bench: build ## measure what was promised
 	@.ci/setup postgres

@@ -79,6 +79,11 @@ pub struct Options {
     #[arg(long, env = "CUELINE_CHANGE_DAYS")]
     pub change_days: Option<u32>,
 
+    /// Days for which events are kept as they came; results stay. At least 8, because events may
+    /// arrive a week late [default: 90]
+    #[arg(long, env = "CUELINE_EVENT_RETENTION_DAYS")]
+    pub event_retention_days: Option<u32>,
+
     /// Seconds that open requests get to finish when the server is told to stop [default: 10]
     #[arg(long, env = "CUELINE_SHUTDOWN_SECONDS")]
     pub shutdown_seconds: Option<u64>,
@@ -118,6 +123,8 @@ pub struct Config {
     pub client_address_header: Option<String>,
     /// How long the change feed is kept.
     pub change_days: u32,
+    /// How long raw events are kept.
+    pub event_retention_days: u32,
     /// How long a stop may take.
     pub shutdown_seconds: u64,
     /// How long a server holds the eval calls it has out without a sign of life.
@@ -203,6 +210,10 @@ impl Config {
             log: first.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             client_address_header: first.client_address_header.or(file.client_address_header),
             change_days: first.change_days.or(file.change_days).unwrap_or(7),
+            event_retention_days: first
+                .event_retention_days
+                .or(file.event_retention_days)
+                .unwrap_or(90),
             shutdown_seconds: first
                 .shutdown_seconds
                 .or(file.shutdown_seconds)

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod assets;
+mod assignment;
 mod audit_csv;
 pub mod cli;
 pub mod config;

@@ -8,7 +8,10 @@ use std::{
 };
 
 use domain::id::ProjectId;
-use store::{CHANGE_CHANNEL, CONFIRMATION_CHANNEL, Store, changes::Change, runs::RUN_CHANNEL};
+use store::{
+    CHANGE_CHANNEL, CONFIRMATION_CHANNEL, Store, changes::Change, events::RESULT_CHANNEL,
+    runs::RUN_CHANNEL,
+};
 use tokio::sync::{Notify, broadcast};
 
 use crate::snapshot::{Serving, Update};
@@ -17,7 +20,7 @@ use crate::snapshot::{Serving, Update};
 const BUFFER: usize = 1_024;
 /// How often the feed's heads are compared, in case an announcement was lost.
 const RECONCILE: Duration = Duration::from_secs(2);
-/// How often pages are told that eval runs went on.
+/// How often pages are told that eval runs went on or events were counted.
 const PROGRESS: Duration = Duration::from_millis(400);
 /// How long to wait before listening again after the connection was lost.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -31,6 +34,8 @@ pub enum Message {
     Clients,
     /// Eval runs went on; only pages care.
     Runs,
+    /// Events of experiments were counted; only pages care.
+    Results,
     /// The feed had a gap: everything may have changed.
     Reset,
 }
@@ -76,6 +81,8 @@ pub struct Live {
     channels: Mutex<HashMap<ProjectId, Channel>>,
     /// Rung when there may be work for the jobs.
     pub work: Arc<Notify>,
+    /// Rung when there are events to roll up.
+    pub events: Arc<Notify>,
 }
 
 /// A follower's place: what it missed, if that is still known, and what comes.
@@ -111,7 +118,7 @@ impl Live {
                 channel.recent.push_back(Arc::clone(&message));
             }
             Message::Reset => channel.recent.clear(),
-            Message::Clients | Message::Runs => {}
+            Message::Clients | Message::Runs | Message::Results => {}
         }
         // Nobody following is no error.
         let _ = channel.sender.send(message);
@@ -146,7 +153,7 @@ impl Channel {
     fn since(&self, after: i64) -> Option<Vec<Arc<Message>>> {
         let sequence = |message: &Message| match message {
             Message::Change(message) => Some(message.change.sequence),
-            Message::Clients | Message::Runs | Message::Reset => None,
+            Message::Clients | Message::Runs | Message::Results | Message::Reset => None,
         };
         let first = self.recent.front().and_then(|message| sequence(message))?;
         let last = self.recent.back().and_then(|message| sequence(message))?;
@@ -186,7 +193,12 @@ pub async fn keep_up(
 
 async fn listen(store: &Store, serving: &Serving, live: &Live) -> store::Result<()> {
     let mut listener = store
-        .listen(&[CHANGE_CHANNEL, CONFIRMATION_CHANNEL, RUN_CHANNEL])
+        .listen(&[
+            CHANGE_CHANNEL,
+            CONFIRMATION_CHANNEL,
+            RUN_CHANNEL,
+            RESULT_CHANNEL,
+        ])
         .await?;
     catch_up(store, serving, live).await?;
     serving.set_stale(false);
@@ -194,6 +206,7 @@ async fn listen(store: &Store, serving: &Serving, live: &Live) -> store::Result<
     reconcile.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     // A run announces every few results; pages need no more than people can read.
     let mut going_on = HashSet::new();
+    let mut counted = HashSet::new();
     let mut progress = tokio::time::interval(PROGRESS);
     progress.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -212,6 +225,8 @@ async fn listen(store: &Store, serving: &Serving, live: &Live) -> store::Result<
                     live.send(project, Message::Clients);
                 } else if notice.channel() == RUN_CHANNEL {
                     going_on.insert(project);
+                } else if notice.channel() == RESULT_CHANNEL {
+                    counted.insert(project);
                 } else if let Some(update) = serving.update(store, project).await? {
                     live.announce(update);
                 }
@@ -219,6 +234,9 @@ async fn listen(store: &Store, serving: &Serving, live: &Live) -> store::Result<
             _ = progress.tick() => {
                 for project in going_on.drain() {
                     live.send(project, Message::Runs);
+                }
+                for project in counted.drain() {
+                    live.send(project, Message::Results);
                 }
             }
             _ = reconcile.tick() => catch_up(store, serving, live).await?,

@@ -98,6 +98,9 @@ fn events(
                     Message::Reset => yield Ok(reset()),
                     Message::Clients => yield Ok(change(&json!({ "kind": "clients", "payload": {} }))),
                     Message::Runs => yield Ok(change(&json!({ "kind": "run", "payload": {} }))),
+                    Message::Results => {
+                        yield Ok(change(&json!({ "kind": "experiment", "payload": {} })));
+                    }
                     Message::Change(message) => {
                         let kind = &message.change.kind;
                         // Whoever was taken out of the project hears no more of it.

@@ -1,5 +1,7 @@
-//! Bounded queues between the data plane and the database: sightings of clients and their
-//! confirmations. A request puts its word in and goes; one task writes them in batches.
+//! Bounded queues between the data plane and the database: sightings of clients, their
+//! confirmations, and exposures. A request puts its word in and goes; one task writes them in batches.
+
+pub mod exposures;
 
 use std::{
     collections::HashMap,
@@ -15,6 +17,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::state::Clock;
+use exposures::Exposures;
 
 /// Words that may wait; more are refused with 503, so that memory stays bounded.
 const CAPACITY: usize = 20_000;
@@ -42,6 +45,8 @@ pub struct Full;
 #[derive(Clone)]
 pub struct Queues {
     words: mpsc::Sender<Word>,
+    /// Units that were shown their arm.
+    pub exposures: Exposures,
     /// Streams that are open in this process.
     open: Arc<Mutex<HashMap<Uuid, Sighting>>>,
 }
@@ -49,6 +54,7 @@ pub struct Queues {
 /// What the writing task takes them from.
 pub struct Inbox {
     words: mpsc::Receiver<Word>,
+    exposures: exposures::Inbox,
     open: Arc<Mutex<HashMap<Uuid, Sighting>>>,
 }
 
@@ -56,14 +62,17 @@ pub struct Inbox {
 #[must_use]
 pub fn queues() -> (Queues, Inbox) {
     let (sender, receiver) = mpsc::channel(CAPACITY);
+    let (exposures, exposed) = exposures::channel();
     let open = Arc::new(Mutex::new(HashMap::new()));
     (
         Queues {
             words: sender,
+            exposures,
             open: Arc::clone(&open),
         },
         Inbox {
             words: receiver,
+            exposures: exposed,
             open,
         },
     )
@@ -120,9 +129,30 @@ impl Queues {
 }
 
 impl Inbox {
-    /// Writes until every sender is gone. What cannot be written is kept and tried again;
-    /// meanwhile the channel fills up, and full means 503: memory stays bounded.
-    pub async fn write(mut self, store: Store, clock: Clock) {
+    /// Writes until every sender is gone.
+    pub async fn write(self, store: Store, clock: Clock) {
+        let Self {
+            words,
+            exposures,
+            open,
+        } = self;
+        tokio::join!(
+            Words { words, open }.write(store.clone(), clock.clone()),
+            exposures.write(store, clock)
+        );
+    }
+}
+
+/// Sightings and confirmations.
+struct Words {
+    words: mpsc::Receiver<Word>,
+    open: Arc<Mutex<HashMap<Uuid, Sighting>>>,
+}
+
+impl Words {
+    /// What cannot be written is kept and tried again; meanwhile the channel fills up, and full
+    /// means 503: memory stays bounded.
+    async fn write(mut self, store: Store, clock: Clock) {
         let mut renewal = tokio::time::interval(RENEWAL);
         loop {
             let mut words = Vec::new();

@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use store::{Store, changes::Change, keys::LiveKey, serving::Served};
 
+use crate::assignment::Experiments;
+
 /// A prompt as it serves an environment, ready to be sent.
 pub struct ServedPrompt {
     /// The version's number.
@@ -40,7 +42,7 @@ pub struct ServedPrompt {
 }
 
 impl ServedPrompt {
-    fn new(served: Served) -> Self {
+    pub(crate) fn new(served: Served) -> Self {
         let deployed_at = served
             .deployed_at
             .to_rfc3339_opts(SecondsFormat::Micros, true);
@@ -105,6 +107,8 @@ pub struct Project {
     pub sequence: i64,
     environments: HashMap<Box<str>, (EnvironmentId, Arc<Environment>)>,
     prompts: Arc<HashSet<Box<str>>>,
+    /// What runs, and who gets which arm.
+    pub(crate) experiments: Experiments,
 }
 
 /// Why nothing can be served.
@@ -305,6 +309,10 @@ impl Serving {
                 store::serving::served(store, id, Some(&deployed)).await?,
             );
         }
+        // A release of a prompt with an experiment says so: it ends it.
+        if is("experiment") {
+            project.experiments = Experiments::new(store::serving::experiments(store, id).await?);
+        }
         if is("key") {
             next.keys = Arc::new(keys(store, Some(&snapshot.keys)).await?);
         }
@@ -354,6 +362,7 @@ async fn load_project(store: &Store, id: ProjectId) -> store::Result<Option<Proj
                 .map(|name| Box::from(name.as_str()))
                 .collect(),
         ),
+        experiments: Experiments::new(loaded.experiments),
     };
     insert(&mut project, loaded.served);
     Ok(Some(project))

@@ -117,6 +117,7 @@ pub async fn start(store: Store, config: Config, clock: Clock) -> anyhow::Result
         &state.config,
         &state.doors,
         &state.live.work,
+        &state.live.events,
         &state.stopping,
     ));
     Ok(Running { state, tasks })
@@ -202,6 +203,10 @@ async fn clean_up(state: &AppState) {
     };
     if let Err(error) = done.await {
         tracing::warn!(%error, "what has expired could not be removed");
+    }
+    let days = state.config.event_retention_days;
+    if let Err(error) = store::events::upkeep(&state.store, days, now).await {
+        tracing::warn!(%error, "the days of events could not be looked after");
     }
 }
 

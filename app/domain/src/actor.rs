@@ -165,10 +165,16 @@ pub enum Permission {
     ReadEvals,
     /// Write suites, launch and cancel runs, ask the gate.
     RunEvals,
+    /// Read experiments and their results: counts and shares, never what people wrote.
+    ReadExperiments,
+    /// Plan, start, ramp, stop and conclude experiments.
+    RunExperiments,
     /// Ask for a version to serve an environment.
     RequestPromotion,
     /// Approve or reject a promotion that somebody else asked for.
     Approve,
+    /// Report exposures, outcomes, calls and feedback.
+    WriteEvents,
     /// Roll an environment back.
     RollBack,
     /// Deploy past the policy, with a reason.
@@ -179,14 +185,17 @@ pub enum Permission {
 
 impl Permission {
     /// All permissions.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Read,
         Self::ReadPeople,
         Self::WriteDrafts,
         Self::ReadEvals,
         Self::RunEvals,
+        Self::ReadExperiments,
+        Self::RunExperiments,
         Self::RequestPromotion,
         Self::Approve,
+        Self::WriteEvents,
         Self::RollBack,
         Self::BreakGlass,
         Self::Administer,
@@ -196,10 +205,13 @@ impl Permission {
     #[must_use]
     pub const fn role(self) -> Role {
         match self {
-            Self::Read | Self::ReadPeople | Self::ReadEvals => Role::Viewer,
-            Self::WriteDrafts | Self::RunEvals | Self::RequestPromotion | Self::RollBack => {
-                Role::Editor
-            }
+            Self::Read | Self::ReadPeople | Self::ReadEvals | Self::ReadExperiments => Role::Viewer,
+            Self::WriteDrafts
+            | Self::RunEvals
+            | Self::RunExperiments
+            | Self::RequestPromotion
+            | Self::WriteEvents
+            | Self::RollBack => Role::Editor,
             Self::Approve | Self::BreakGlass => Role::Approver,
             Self::Administer => Role::Admin,
         }
@@ -210,10 +222,14 @@ impl Permission {
     #[must_use]
     pub const fn scope(self) -> Scope {
         match self {
-            Self::Read => Scope::PromptsRead,
+            Self::Read | Self::ReadExperiments => Scope::PromptsRead,
             Self::WriteDrafts => Scope::DraftsWrite,
             Self::ReadEvals | Self::RunEvals => Scope::EvalsRun,
-            Self::RequestPromotion | Self::RollBack => Scope::PromotionsRequest,
+            Self::WriteEvents => Scope::EventsWrite,
+            // An experiment changes what an environment serves, as a release does.
+            Self::RequestPromotion | Self::RollBack | Self::RunExperiments => {
+                Scope::PromotionsRequest
+            }
             Self::ReadPeople | Self::Approve | Self::BreakGlass | Self::Administer => Scope::Admin,
         }
     }

@@ -71,6 +71,18 @@ impl Fields {
             .push(FieldError::new(self.path_of(name), message));
     }
 
+    /// The same, unless something about it or its parts was refused already.
+    pub fn refuse_unless_refused(&mut self, name: &str, message: impl Into<String>) {
+        let path = self.path_of(name);
+        if !self
+            .errors
+            .iter()
+            .any(|error| error.field.starts_with(&path))
+        {
+            self.refuse(name, message);
+        }
+    }
+
     /// Takes over errors found deeper down; their paths are already full.
     pub fn absorb(&mut self, errors: Vec<FieldError>) {
         self.errors.extend(errors);

@@ -59,4 +59,6 @@ ids! {
     CaseId,
     /// One run of a content on a suite's cases.
     RunId,
+    /// An experiment: versions of a prompt side by side.
+    ExperimentId,
 }

@@ -24,6 +24,7 @@ pub mod audit;
 pub mod lifecycle;
 pub mod project;
 
+pub mod calculator;
 pub mod release;
 pub mod stats;
 
@@ -36,3 +37,7 @@ pub mod gate;
 pub mod cost;
 pub mod provider;
 pub mod run;
+
+pub mod experiment;
+
+pub mod monitor;

@@ -18,6 +18,8 @@ pub mod changes;
 pub mod consumers;
 pub mod environments;
 pub mod error;
+pub mod events;
+pub mod experiments;
 pub mod gates;
 pub mod idempotency;
 pub mod keys;

@@ -15,7 +15,7 @@ use sqlx::types::Json;
 use crate::{
     Error, Result, Store,
     consumers::SILENT_SECONDS,
-    new_id, prompts,
+    experiments, new_id, prompts,
     releases::{Release, Seen, check_reason},
     tx::Command,
 };
@@ -193,8 +193,20 @@ impl Place {
             n_clients: self.count_clients(command).await?,
         };
         self.write(command, &deployment, version.id).await?;
+        self.end_experiment(command, &deployment).await?;
         self.say(command, &deployment, status);
         Ok(deployment)
+    }
+
+    /// What an experiment here compares with no longer serves: it ends with the same commit.
+    async fn end_experiment(&self, command: &mut Command, deployment: &Deployment) -> Result<()> {
+        let verb = match deployment.kind {
+            DeploymentKind::Promote => "was promoted to",
+            DeploymentKind::Rollback => "was rolled back to",
+            DeploymentKind::BreakGlass => "was changed, breaking the glass, to",
+        };
+        let reason = format!("{} {verb} v{}.", self.environment, deployment.version);
+        experiments::stop_for_release(command, self.prompt, self.environment_id, &reason).await
     }
 
     /// A draft that is released starts testing; in production the old version steps down and the
@@ -363,6 +375,11 @@ impl Target {
     /// The version.
     pub const fn id(&self) -> VersionId {
         self.id
+    }
+
+    /// Where it is in its life.
+    pub const fn status(&self) -> Status {
+        self.status
     }
 }
 

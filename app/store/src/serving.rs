@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     content::ContentHash,
+    experiment::Rules,
     id::{DeploymentId, EnvironmentId, ProjectId},
     prompt::PromptName,
 };
@@ -41,6 +42,8 @@ pub struct Loaded {
     pub prompts: Vec<PromptName>,
     /// What serves.
     pub served: Vec<Served>,
+    /// The experiments that run.
+    pub experiments: Vec<RunningExperiment>,
 }
 
 /// Loads all of a project.
@@ -58,12 +61,14 @@ pub async fn load(store: &Store, project: ProjectId) -> Result<Option<Loaded>> {
     .fetch_all(&store.pool)
     .await?;
     let served = served(store, project, None).await?;
+    let experiments = experiments(store, project).await?;
     Ok(Some(Loaded {
         project,
         sequence,
         environments,
         prompts,
         served,
+        experiments,
     }))
 }
 
@@ -136,4 +141,46 @@ pub async fn version(
     .fetch_optional(&store.pool)
     .await?;
     Ok(row.map(|row| (row.content_hash, row.content)))
+}
+
+/// An experiment that runs, with its arms ready to serve.
+#[derive(Clone, Debug)]
+pub struct RunningExperiment {
+    /// Who gets which arm.
+    pub rules: Rules,
+    /// The arms' versions as the environment's present deployment would serve them, in order.
+    pub arms: Vec<Served>,
+}
+
+/// The experiments that run in a project, where something serves.
+pub async fn experiments(store: &Store, project: ProjectId) -> Result<Vec<RunningExperiment>> {
+    let mut running = Vec::new();
+    for experiment in crate::experiments::running_in(store, project).await? {
+        let arms = sqlx::query_as!(
+            Served,
+            r#"select prompt.name as "prompt: PromptName", environment.name as environment, version.number as version,
+                      version.content_hash as "content_hash: ContentHash", version.content::text as "content!",
+                      deployment_id as "deployment_id: DeploymentId", deployed_at
+               from experiment
+               join experiment_arm using (experiment_id)
+               join version on version.version_id = experiment_arm.version_id
+               join prompt on prompt.prompt_id = experiment.prompt_id
+               join environment using (environment_id)
+               join serving on serving.prompt_id = experiment.prompt_id
+                   and serving.environment_id = experiment.environment_id
+               join deployment using (deployment_id)
+               where experiment_id = $1
+               order by experiment_arm.position"#,
+            experiment.id.0,
+        )
+        .fetch_all(&store.pool)
+        .await?;
+        if arms.len() == experiment.plan.arms.len() {
+            running.push(RunningExperiment {
+                rules: experiment.rules(),
+                arms,
+            });
+        }
+    }
+    Ok(running)
 }

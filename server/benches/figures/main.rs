@@ -1,6 +1,7 @@
 //! The figures that the product promises, each measured against something on this machine in the
 //! same run: machines differ, ratios stay. `make bench` runs it; arguments choose some of them.
 
+mod events;
 mod load;
 mod memory;
 mod pages;
@@ -15,7 +16,16 @@ use std::path::Path;
 use anyhow::Context;
 use server::postgres::{self, Cluster};
 
-const ALL: [&str; 6] = ["size", "resolve", "rollback", "push", "pages", "memory"];
+const ALL: [&str; 8] = [
+    "size",
+    "resolve",
+    "rollback",
+    "push",
+    "ingestion",
+    "results",
+    "pages",
+    "memory",
+];
 
 fn main() -> anyhow::Result<()> {
     postgres::exec_if_asked();
@@ -58,6 +68,12 @@ async fn run(wanted: &[&str], url: &str) -> anyhow::Result<()> {
     }
     if wanted.contains(&"push") {
         push::measure_push(&world).await?;
+    }
+    if wanted.contains(&"ingestion") {
+        events::measure_ingestion(url, &world).await?;
+    }
+    if wanted.contains(&"results") {
+        events::measure_results(url, &world).await?;
     }
     if wanted.iter().any(|name| ["pages", "memory"].contains(name)) {
         seed::many_prompts(url, &world).await?;

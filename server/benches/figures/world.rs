@@ -85,6 +85,12 @@ impl World {
         })
     }
 
+    /// Makes another prompt with two versions, of which the second serves production.
+    pub async fn release_twice(&self, name: &str) -> anyhow::Result<()> {
+        let prompt = PromptName::parse(name)?;
+        prompt_with_two_releases(&self.store, &self.actor, &prompt, self.clock.now()).await
+    }
+
     /// Rolls production back to whatever served before; for ever back and forth.
     pub async fn roll_back(&self) -> anyhow::Result<()> {
         let release = Release {

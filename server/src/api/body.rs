@@ -23,11 +23,20 @@ const MOST_DISCARDED: usize = 64 * 1024 * 1024;
 
 /// Reads a whole body, in bounded time and memory.
 pub async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, ApiError> {
+    read_at_most(headers, body, MAX_BODY).await
+}
+
+/// Reads a whole body of at most so many bytes, in bounded time.
+pub async fn read_at_most(
+    headers: &HeaderMap,
+    body: Incoming,
+    most: usize,
+) -> Result<Bytes, ApiError> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok())
         .unwrap_or_default();
-    tokio::time::timeout(PATIENCE, collect(body, announced))
+    tokio::time::timeout(PATIENCE, collect(body, announced, most))
         .await
         .unwrap_or_else(|_| {
             Err(ApiError::new(
@@ -38,23 +47,23 @@ pub async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, ApiError
         })
 }
 
-async fn collect(body: Incoming, announced: usize) -> Result<Bytes, ApiError> {
+async fn collect(body: Incoming, announced: usize, most: usize) -> Result<Bytes, ApiError> {
     let mut frames = body.into_data_stream();
-    let mut bytes = Vec::with_capacity(announced.min(MAX_BODY));
+    let mut bytes = Vec::with_capacity(announced.min(most));
     let mut n_bytes = announced;
     let mut n_read = 0;
-    while n_bytes <= MAX_BODY
+    while n_bytes <= most
         && let Some(frame) = frames.next().await
     {
         let frame =
             frame.map_err(|_| ApiError::malformed("the body could not be read to its end"))?;
         n_read += frame.len();
         n_bytes = n_bytes.max(n_read);
-        if n_bytes <= MAX_BODY {
+        if n_bytes <= most {
             bytes.extend_from_slice(&frame);
         }
     }
-    if n_bytes <= MAX_BODY {
+    if n_bytes <= most {
         return Ok(bytes.into());
     }
     drop(bytes);
@@ -66,7 +75,7 @@ async fn collect(body: Incoming, announced: usize) -> Result<Bytes, ApiError> {
     Err(ApiError::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "too_large",
-        format!("the body may hold at most {MAX_BODY} bytes"),
+        format!("the body may hold at most {most} bytes"),
     ))
 }
 

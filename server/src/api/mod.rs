@@ -9,6 +9,8 @@ mod consumers;
 mod docs;
 mod environments;
 pub mod error;
+mod events;
+mod experiments;
 mod gate;
 mod guard;
 mod idempotency;
@@ -23,6 +25,7 @@ mod providers;
 mod releases;
 mod resolve;
 mod runs;
+mod stats;
 mod stream;
 mod suites;
 mod versions;
@@ -47,7 +50,8 @@ fn data_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(resolve::resolve))
             .routes(routes!(resolve::render))
             .routes(routes!(stream::stream))
-            .routes(routes!(stream::ack)),
+            .routes(routes!(stream::ack))
+            .routes(routes!(events::report)),
     )
 }
 
@@ -108,6 +112,15 @@ fn control_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(gate::show))
             .routes(routes!(gate::rules))
             .routes(routes!(gate::set_rule))
+            .routes(routes!(experiments::list, experiments::create))
+            .routes(routes!(experiments::show, experiments::change))
+            .routes(routes!(experiments::start))
+            .routes(routes!(experiments::stop))
+            .routes(routes!(experiments::conclude))
+            .routes(routes!(experiments::raise_traffic))
+            .routes(routes!(experiments::results))
+            .routes(routes!(experiments::detail))
+            .routes(routes!(stats::compute))
             .routes(routes!(members::list, members::create))
             .routes(routes!(members::set_role, members::remove))
             .routes(routes!(keys::list, keys::create))

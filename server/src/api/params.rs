@@ -9,7 +9,7 @@ use axum::{
 };
 use domain::{
     field::FieldError,
-    id::{CaseId, DeploymentId, KeyId, PersonId, PromotionId, RunId, SuiteId},
+    id::{CaseId, DeploymentId, ExperimentId, KeyId, PersonId, PromotionId, RunId, SuiteId},
     page::{PageError, PageRequest},
     prompt::{PromptName, check_slug},
 };
@@ -158,6 +158,7 @@ macro_rules! ids {
 
 ids! {
     DeploymentId "deployment",
+    ExperimentId "experiment",
     KeyId "key",
     PersonId "member",
     PromotionId "promotion",

@@ -14,7 +14,7 @@ use domain::{
     actor::Permission,
     content::{Content, ContentHash},
     field::{FieldError, Fields},
-    id::DeploymentId,
+    id::{DeploymentId, ExperimentId, ProjectId},
     prompt::{PRODUCTION, PromptName},
     template::Compiled,
 };
@@ -29,6 +29,8 @@ use super::{
     params::{FromPath, Query},
 };
 use crate::{
+    assignment::{self, Choice, Running},
+    queue::exposures::Exposure,
     snapshot::{Missing, ServedPrompt},
     state::AppState,
 };
@@ -44,9 +46,10 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 pub struct ResolveQuery {
     /// The environment; production when left out.
     environment: Option<String>,
-    /// The user or conversation, for experiments.
-    #[serde(rename = "unit")]
-    _unit: Option<String>,
+    /// The user, conversation or request, for experiments.
+    unit: Option<String>,
+    /// `false` when the client reports exposures itself; otherwise resolving with a unit does.
+    exposure: Option<bool>,
 }
 
 /// What serves an environment: where it comes from, and exactly the members that were hashed.
@@ -71,9 +74,25 @@ pub struct Resolved {
     deployment_id: Option<DeploymentId>,
     /// Since when it serves.
     deployed_at: Option<DateTime<Utc>>,
-    /// The experiment that chose it, if one is running.
-    #[schema(value_type = Option<Object>)]
-    experiment: Option<Value>,
+    /// The experiment that runs on the prompt here, and the arm the unit takes part in.
+    experiment: Option<InExperiment>,
+}
+
+/// What a running experiment makes of a request.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "the answer is put together as JSON; this describes it"
+)]
+pub struct InExperiment {
+    /// The experiment.
+    id: ExperimentId,
+    /// The arm whose version this is; null when the unit does not take part.
+    arm: Option<String>,
+    /// The unit as it was given.
+    unit: Option<String>,
+    /// Why it does not take part: `no unit` or `not in traffic`.
+    reason: Option<String>,
 }
 
 /// What serves an environment, from memory.
@@ -103,11 +122,23 @@ pub async fn resolve(
     let snapshot = state.serving.now();
     let project = snapshot.project(actor.project).ok_or(Missing::Prompt)?;
     let served = project.resolve(environment, name.as_str())?;
+    let (body, etag) = match project.experiments.of(environment, name.as_str()) {
+        None => (served.body.clone(), served.etag.clone()),
+        Some(running) => {
+            let unit = given(query.unit.as_deref());
+            let choice = running.choose(unit);
+            let shown = choice.served.as_ref().unwrap_or(served);
+            if query.exposure.unwrap_or(true) {
+                expose(&state, actor.project, running, &choice, unit, shown);
+            }
+            assignment::body_with(shown, &choice.experiment)
+        }
+    };
 
-    let mut response = if is_known(&headers, &served.etag) {
+    let mut response = if is_known(&headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let mut response = Response::new(served.body.clone().into());
+        let mut response = Response::new(body.into());
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
@@ -115,13 +146,45 @@ pub async fn resolve(
         response
     };
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, served.etag.clone());
+    headers.insert(header::ETAG, etag);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     if state.serving.is_stale() {
         headers.insert(STALE, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// A unit that says something.
+fn given(unit: Option<&str>) -> Option<&str> {
+    unit.filter(|unit| !unit.is_empty())
+}
+
+/// Notes that the unit was shown its arm.
+fn expose(
+    state: &AppState,
+    project: ProjectId,
+    running: &Running,
+    choice: &Choice,
+    unit: Option<&str>,
+    shown: &ServedPrompt,
+) {
+    let arm = choice
+        .arm
+        .and_then(|position| running.rules.arms.get(position));
+    let (Some(arm), Some(unit)) = (arm, unit) else {
+        return;
+    };
+    state.queues.exposures.record(Exposure {
+        project,
+        experiment: running.rules.id,
+        arm: arm.name.clone(),
+        unit: unit.to_owned(),
+        prompt: running.rules.prompt.clone(),
+        environment: running.rules.environment.clone(),
+        version: shown.version,
+        at: state.clock.now(),
+    });
 }
 
 /// Whether one of the client's tags is this one; weak tags count, as RFC 9110 says for `If-None-Match`.
@@ -149,9 +212,10 @@ pub struct RenderRequest {
     /// Whole messages by placeholder.
     #[schema(required = false, value_type = Object)]
     placeholders: Map<String, Value>,
-    /// The user or conversation, for experiments.
-    #[expect(dead_code, reason = "rendering itself does not need it")]
+    /// The user, conversation or request, for experiments.
     unit: Option<String>,
+    /// `false` when the client reports exposures itself.
+    exposure: Option<bool>,
 }
 
 impl Submitted for RenderRequest {
@@ -159,6 +223,7 @@ impl Submitted for RenderRequest {
         let version = number(&mut fields, "version");
         let environment = fields.text("environment");
         let unit = fields.text("unit");
+        let exposure = fields.boolean("exposure");
         if version.is_some() && environment.is_some() {
             fields.refuse("version", "give either an environment or a version");
         }
@@ -177,6 +242,7 @@ impl Submitted for RenderRequest {
             variables,
             placeholders,
             unit,
+            exposure,
         })
     }
 }
@@ -199,13 +265,27 @@ pub async fn render(
     FromPath(name): FromPath<PromptName>,
     Body(request): Body<RenderRequest>,
 ) -> Result<Response> {
+    let mut exposed = None;
     let (mut answer, compiled) = match request.version {
         None => {
             actor.may_in(Permission::Read, &request.environment)?;
             let snapshot = state.serving.now();
             let project = snapshot.project(actor.project).ok_or(Missing::Prompt)?;
-            let served = Arc::clone(project.resolve(&request.environment, name.as_str())?);
-            answer_of(&served)?
+            let served = project.resolve(&request.environment, name.as_str())?;
+            match project.experiments.of(&request.environment, name.as_str()) {
+                None => answer_of(served)?,
+                Some(running) => {
+                    let unit = given(request.unit.as_deref());
+                    let choice = running.choose(unit);
+                    let shown = Arc::clone(choice.served.as_ref().unwrap_or(served));
+                    let (mut answer, compiled) = answer_of(&shown)?;
+                    answer.insert("experiment".to_owned(), choice.experiment.clone());
+                    if request.exposure.unwrap_or(true) {
+                        exposed = Some((Arc::clone(running), choice, shown));
+                    }
+                    (answer, compiled)
+                }
+            }
         }
         Some(number) => {
             actor.may(Permission::Read)?;
@@ -216,6 +296,11 @@ pub async fn render(
         .render(&request.variables, &request.placeholders)
         .map_err(|errors| ApiError::render(&errors))?;
     answer.insert("messages".to_owned(), Value::Array(messages));
+    // What could not be rendered was shown to nobody.
+    if let Some((running, choice, shown)) = exposed {
+        let unit = given(request.unit.as_deref());
+        expose(&state, actor.project, &running, &choice, unit, &shown);
+    }
     let mut response = Json(answer).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

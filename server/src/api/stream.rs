@@ -251,7 +251,7 @@ impl Follower {
                                 yield Ok(self.snapshot(&project));
                             }
                         }
-                        Message::Clients | Message::Runs => {}
+                        Message::Clients | Message::Runs | Message::Results => {}
                     },
                     // Too far behind: the snapshot says in one message what the missed ones said.
                     Err(RecvError::Lagged(_)) => {
@@ -287,6 +287,10 @@ impl Follower {
             }
         }
         let mut data = json!({ "environment": self.environment, "prompts": versions });
+        let experiments: Vec<_> = project.experiments.rules(&self.environment).collect();
+        if !experiments.is_empty() {
+            data["experiments"] = json!(experiments);
+        }
         if self.with_content {
             data["contents"] = Value::Object(contents);
         }
@@ -297,10 +301,21 @@ impl Follower {
     }
 
     fn event(&self, message: &ChangeMessage) -> Option<Event> {
-        if message.change.kind != "deployment"
-            || message.text("environment") != Some(&self.environment)
-        {
+        if message.text("environment") != Some(&self.environment) {
             return None;
+        }
+        match message.change.kind.as_str() {
+            "deployment" => {}
+            // Only what changes who gets what: `rules` is there, and null when assignment ends.
+            "experiment" if message.change.payload.get("rules").is_some() => {
+                return Some(
+                    Event::default()
+                        .event("experiment")
+                        .id(message.change.sequence.to_string())
+                        .data(&message.payload),
+                );
+            }
+            _ => return None,
         }
         let data = if self.with_content {
             self.with_content(message)

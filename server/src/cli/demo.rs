@@ -38,6 +38,10 @@ pub struct Demo {
     )]
     api_key: Option<String>,
 
+    /// Let visitors come to the experiments that run, so that their pages move
+    #[arg(long)]
+    traffic: bool,
+
     /// Listen on an address that other machines reach, although the sign-ins are printed
     #[arg(long)]
     expose: bool,
@@ -72,9 +76,17 @@ pub fn run(demo: Demo) -> anyhow::Result<()> {
             http: client::http(&credentials.clients_key)?,
             url: format!("http://{}", on_this_machine(address)),
         };
+        let visitors = demo.traffic.then(|| client::http(&credentials.api_key));
+        let visitors = visitors.transpose()?.map(|http| Door {
+            http,
+            url: door.url.clone(),
+        });
         let public_url = config.public_url.clone();
         let running = start::start(store, config, clock).await?;
         demo::clients::start(&door, &running.state.stopping);
+        if let Some(visitors) = visitors {
+            demo::traffic::start(visitors, &running.state.stopping);
+        }
         say(&public_url, &credentials)?;
         running.serve(listener, start::told_to_stop()).await
     })

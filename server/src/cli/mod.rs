@@ -16,6 +16,7 @@ mod report;
 mod rollback;
 mod run;
 mod serve;
+mod stats;
 mod user;
 
 use std::process::ExitCode;
@@ -59,6 +60,8 @@ enum Command {
     Pull(pull::Pull),
     /// Save what was changed in a folder as new versions, through the API.
     Push(push::Push),
+    /// The calculators: sample size, z-test, threshold risk and others; asks no server.
+    Stats(stats::Stats),
 }
 
 impl Cli {
@@ -72,6 +75,7 @@ impl Cli {
             Command::User(wanted) => user::run(wanted).map(success),
             Command::Key(wanted) => key::run(wanted).map(success),
             Command::Audit(wanted) => audit::run(wanted),
+            Command::Stats(wanted) => stats::run(wanted).map(success),
             Command::Gate(wanted) => return client::conclude(gate::run(wanted)),
             Command::Run(wanted) => return client::conclude(run::run(wanted)),
             Command::Rollback(wanted) => return client::run(rollback::run(wanted)),

@@ -35,6 +35,7 @@ use uuid::Uuid;
 use super::{
     CLIENTS, Client, PEOPLE, PROJECT, PROJECT_NAME, PROVIDERS,
     credentials::API_KEY,
+    experiments,
     script::{self, Action, Release, Step},
 };
 
@@ -110,6 +111,9 @@ pub async fn load(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
         player.play(index, step).await.with_context(told)?;
     }
     player.disconnect_all(now).await?;
+    experiments::fill(store, &operator, now)
+        .await
+        .context("the demo's experiments")?;
     Ok(operator)
 }
 
@@ -302,6 +306,10 @@ impl<'a> Player<'a> {
                 };
                 versions::set_status(self.store, by, prompt, *version, to, reason, at).await?;
             }
+            Action::Plan(tale) => {
+                store::experiments::create(self.store, by, &tale.plan()?, at).await?;
+            }
+            Action::Start(tale) => experiments::start(self.store, by, tale, at).await?,
             Action::Release {
                 prompt,
                 environment,

@@ -5,8 +5,10 @@
 pub mod clients;
 mod credentials;
 mod evals;
+mod experiments;
 mod load;
 mod script;
+pub mod traffic;
 
 pub use credentials::{Credentials, Wishes, install};
 pub use load::load;

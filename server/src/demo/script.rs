@@ -11,7 +11,10 @@ use domain::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::evals::{self, Answer};
+use super::{
+    evals::{self, Answer},
+    experiments::{self, Tale},
+};
 
 macro_rules! files {
     ($($file:literal,)+) => { &[$(($file, include_str!(concat!("prompts/", $file)))),+] };
@@ -167,6 +170,10 @@ pub enum Action {
         deprecate: bool,
         reason: String,
     },
+    /// An experiment is planned.
+    Plan(&'static Tale),
+    /// It starts.
+    Start(&'static Tale),
     /// Something serves from now on.
     Release {
         prompt: PromptName,
@@ -230,6 +237,7 @@ pub fn steps(now: DateTime<Utc>) -> anyhow::Result<Vec<Step>> {
             .with_context(|| format!("demo/prompts/{file}"))?;
     }
     steps.extend(evals::steps(now)?);
+    steps.extend(experiments::steps(now));
     // Acme's history is older than its rule that production asks for a gate and an approval; since
     // then one version waits for a lead.
     steps.push(Step {
@@ -531,6 +539,12 @@ mod tests {
                         assert!(
                             latest[prompt.as_str()].len() >= usize::try_from(*version).unwrap()
                         );
+                    }
+                    Action::Plan(tale) | Action::Start(tale) => {
+                        for arm in tale.plan().unwrap().arms {
+                            let n_versions = latest[tale.prompt].len();
+                            assert!(n_versions >= usize::try_from(arm.version).unwrap());
+                        }
                     }
                     Action::Release { prompt, kind, .. } => {
                         let (Release::Promote(version) | Release::BreakGlass(version)) = kind

@@ -1,5 +1,5 @@
 //! What happens without a request: eval runs, gates that can be decided, promotions whose moment
-//! has come. Work lies in Postgres and is held by leases, so several processes share it and none
+//! has come, events to be counted. Work lies in Postgres and is held by leases, so several processes share it and none
 //! loses it.
 
 mod call_case;
@@ -8,6 +8,8 @@ mod doors;
 mod execute_promotions;
 mod grade;
 mod hand_in;
+mod judge_experiments;
+mod roll_up_events;
 mod run_evals;
 
 use std::{sync::Arc, time::Duration};
@@ -34,7 +36,7 @@ struct Tools {
     stopping: CancellationToken,
 }
 
-/// Starts the jobs. `wake` is rung when runs or promotions changed.
+/// Starts the jobs. `wake` is rung when runs or promotions changed, `reported` when events came in.
 #[must_use]
 pub fn start(
     store: &Store,
@@ -42,6 +44,7 @@ pub fn start(
     config: &Arc<Config>,
     doors: &Arc<Doors>,
     wake: &Arc<Notify>,
+    reported: &Arc<Notify>,
     stopping: &CancellationToken,
 ) -> Vec<JoinHandle<()>> {
     let tools = Tools {
@@ -60,7 +63,9 @@ pub fn start(
             Arc::clone(&decided),
         )),
         tokio::spawn(decide_gates::keep_on(tools.clone(), decided)),
-        tokio::spawn(execute_promotions::keep_on(tools)),
+        tokio::spawn(judge_experiments::keep_on(tools.clone())),
+        tokio::spawn(execute_promotions::keep_on(tools.clone())),
+        tokio::spawn(roll_up_events::keep_on(tools, Arc::clone(reported))),
     ]
 }
 

@@ -84,12 +84,21 @@ fn nothing() -> Value {
     Value::Null
 }
 
+fn plan() -> Value {
+    json!({
+        "name": "shorter", "prompt": "support/triage", "environment": "production", "primary_metric": "resolved",
+        "arms": [{ "name": "A", "version": 2 }, { "name": "B", "version": 3 }],
+    })
+}
+
 #[rustfmt::skip]
-const ROWS: [Row; 58] = [
+const ROWS: [Row; 69] = [
     keys_only("GET /prompts/{name}/resolve", Refused, NotFound, nothing),
     keys_only("POST /prompts/{name}/render", Refused, NotFound, || json!({})),
     keys_only("GET /stream", Refused, Own, nothing),
     keys_only("POST /stream/ack", Allowed, Own, || json!({ "consumer": "c", "deployment_id": uuid::Uuid::nil() })),
+    // What may not be touched is rejected row by row.
+    Row { route: "POST /events", role: None, scope: Scope::EventsWrite, bound: Allowed, foreign: Own, body: || json!([]) },
 
     row("GET /prompts", Viewer, PromptsRead, Allowed, Own, nothing),
     row("POST /prompts", Editor, DraftsWrite, Allowed, Own, || json!({ "name": format!("p{}", uuid::Uuid::new_v4().simple()) })),
@@ -138,6 +147,17 @@ const ROWS: [Row; 58] = [
     row("GET /gate/{id}", Viewer, EvalsRun, Allowed, NotFound, nothing),
     row("GET /prompts/{name}/gates", Viewer, EvalsRun, Allowed, NotFound, nothing),
     row("PUT /prompts/{name}/gates/{environment}", Admin, Scope::Admin, Refused, NotFound, || json!({ "suite": "golden" })),
+    row("GET /experiments", Viewer, PromptsRead, Allowed, Own, nothing),
+    row("POST /experiments", Editor, PromotionsRequest, Refused, NotFound, plan),
+    row("GET /experiments/{id}", Viewer, PromptsRead, Allowed, NotFound, nothing),
+    row("PUT /experiments/{id}", Editor, PromotionsRequest, Refused, NotFound, plan),
+    row("POST /experiments/{id}/traffic", Editor, PromotionsRequest, Refused, NotFound, || json!({ "traffic": 1 })),
+    // The first caller who may starts and stops it; the others are told that it is not to be.
+    row("POST /experiments/{id}/start", Editor, PromotionsRequest, Refused, NotFound, nothing),
+    row("POST /experiments/{id}/stop", Editor, PromotionsRequest, Refused, NotFound, nothing),
+    row("POST /experiments/{id}/conclude", Editor, PromotionsRequest, Refused, NotFound, || json!({ "conclusion": "B" })),
+    row("GET /experiments/{id}/results", Viewer, PromptsRead, Allowed, NotFound, nothing),
+    row("GET /experiments/{id}/detail", Viewer, PromptsRead, Allowed, NotFound, nothing),
     row("GET /members", Viewer, Scope::Admin, Allowed, Own, nothing),
     row("POST /members", Admin, Scope::Admin, Unbound, Own, || json!({ "email": format!("{}@x.test", uuid::Uuid::new_v4().simple()), "name": "N", "role": "viewer" })),
     row("PATCH /members/{id}", Admin, Scope::Admin, Unbound, NotFound, || json!({ "role": "editor" })),
@@ -149,7 +169,7 @@ const ROWS: [Row; 58] = [
 ];
 
 /// Rows that do not fit on the scheme: whoever is known may ask.
-const ANY_CREDENTIAL: [&str; 1] = ["GET /me"];
+const ANY_CREDENTIAL: [&str; 2] = ["GET /me", "POST /stats/{calculator}"];
 /// What people decide about each other's work, and what needs their decision first: see `promotions`.
 const OF_PEOPLE: [&str; 3] = [
     "POST /promotions/{id}/approve",
@@ -180,6 +200,7 @@ struct Things {
     suite: String,
     case: String,
     run: String,
+    experiment: String,
 }
 
 impl Row {
@@ -200,6 +221,10 @@ impl Row {
             .replace("/suites/{id}", &format!("/suites/{}", things.suite))
             .replace("/cases/{case}", &format!("/cases/{}", things.case))
             .replace("/runs/{id}", &format!("/runs/{}", things.run))
+            .replace(
+                "/experiments/{id}",
+                &format!("/experiments/{}", things.experiment),
+            )
             .replace("/compare/{other}", &format!("/compare/{}", things.run))
             .replace("/gate/{id}", &format!("/gate/{}", things.run))
             .replace("/gates/{environment}", "/gates/production")
@@ -261,7 +286,9 @@ async fn scene(acme: &TestProject<'_>) -> Things {
     evals::provider(&admin, "http://127.0.0.1:9").await;
     let body = json!({ "prompt": "support/triage", "version": 4, "suite": suite });
     let run = admin.post("/api/v1/gate", &body).await.accepted();
+    let planned = admin.post("/api/v1/experiments", &plan()).await.created();
     Things {
+        experiment: planned["id"].as_str().unwrap().to_owned(),
         promotion: asked["id"].as_str().unwrap().to_owned(),
         run: run["id"].as_str().unwrap().to_owned(),
         suite,

@@ -12,6 +12,8 @@ mod bad_input;
 mod browsers;
 mod database_away;
 mod evals;
+mod events;
+mod experiments;
 mod idempotency;
 mod life;
 mod lists;

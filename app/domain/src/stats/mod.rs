@@ -11,6 +11,7 @@ pub mod paired;
 pub mod power;
 pub mod proportion;
 pub mod sequential;
+pub mod simulate;
 pub mod srm;
 pub mod threshold;
 

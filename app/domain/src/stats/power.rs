@@ -70,6 +70,87 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The chance that so many units in all find the effect with the weakest challenger.
+    #[must_use]
+    pub fn power_with(&self, total: u64) -> Option<f64> {
+        self.sample_size()?;
+        let (control, challengers) = self.weights.split_first()?;
+        let sum: f64 = self.weights.iter().sum();
+        let n = super::float(total) * control / sum;
+        let (p1, p2) = (self.baseline, self.baseline + self.effect);
+        challengers
+            .iter()
+            .map(|weight| {
+                let ratio = weight / control;
+                let mean = (p1 + ratio * p2) / (1.0 + ratio);
+                let under_null = (mean * (1.0 - mean) * (1.0 + 1.0 / ratio)).sqrt();
+                let under_effect = (p1 * (1.0 - p1) + p2 * (1.0 - p2) / ratio).sqrt();
+                let z = (self.effect.abs() * n.sqrt()
+                    - distribution::critical(self.alpha) * under_null)
+                    / under_effect;
+                // Both ends without any spread: every unit shows the effect.
+                if z.is_nan() {
+                    1.0
+                } else {
+                    distribution::normal_below(z)
+                }
+            })
+            .reduce(f64::min)
+    }
+
+    /// The units at which the always-valid interval leaves 0 out with the planned
+    /// power if it is looked at then. Looking earlier as well can only find the effect earlier.
+    #[must_use]
+    pub fn sequential_sample_size(&self) -> Option<SampleSize> {
+        // Checks the plan, and is where the search starts: sequential never needs fewer.
+        let fixed = self.sample_size()?;
+        let (control, challengers) = self.weights.split_first()?;
+        let mut scale = 1.0_f64;
+        let least = super::float(*fixed.per_arm.first()?);
+        for weight in challengers {
+            let is_enough = |scale: f64| {
+                self.is_found_sequentially(least * scale, least * scale * weight / control)
+            };
+            let (mut missed, mut found) = (scale / 2.0, scale);
+            while !is_enough(found) {
+                (missed, found) = (found, found * 2.0);
+                if found > 1e6 {
+                    return None;
+                }
+            }
+            for _ in 0..50 {
+                let middle = 0.5 * (missed + found);
+                if is_enough(middle) {
+                    found = middle;
+                } else {
+                    missed = middle;
+                }
+            }
+            scale = scale.max(found);
+        }
+        let per_arm: Option<Vec<u64>> = self
+            .weights
+            .iter()
+            .map(|weight| units(least * scale * weight / control))
+            .collect();
+        let per_arm = per_arm?;
+        Some(SampleSize {
+            total: per_arm.iter().sum(),
+            per_arm,
+        })
+    }
+
+    /// Whether so many units leave 0 out of the always-valid interval with the planned power.
+    fn is_found_sequentially(&self, control: f64, treatment: f64) -> bool {
+        let (p1, p2) = (self.baseline, self.baseline + self.effect);
+        let error = (p1 * (1.0 - p1) / control + p2 * (1.0 - p2) / treatment).sqrt();
+        let z_power = distribution::normal_quantile(self.power);
+        super::sequential::of_difference(self.effect, error, control + treatment, self.alpha)
+            .is_some_and(|found| self.effect.abs() >= found.half_width + z_power * error)
+    }
+}
+
 /// Units of the control when the challenger gets `ratio` times as many.
 fn control_units(p1: f64, p2: f64, ratio: f64, alpha: f64, power: f64) -> f64 {
     let mean = (p1 + ratio * p2) / (1.0 + ratio);

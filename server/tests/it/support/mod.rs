@@ -5,6 +5,7 @@ mod app;
 mod bad_provider;
 mod client;
 pub mod evals;
+pub mod experiments;
 mod project;
 mod proxy;
 mod stream;

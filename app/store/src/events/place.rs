@@ -1,0 +1,267 @@
+//! Where an event belongs: its names looked up in the project, and what does not fit refused.
+
+use chrono::TimeDelta;
+use domain::{
+    actor::{Actor, Grant, Permission},
+    experiment::Status,
+    monitor::Kind,
+};
+
+use super::{DateTime, Event, HashMap, HashSet, Result, Store, Utc, Uuid};
+
+/// An experiment, as far as events touch it.
+pub(super) struct Plan {
+    prompt_id: Uuid,
+    prompt: String,
+    environment_id: Uuid,
+    environment: String,
+    status: Status,
+    started_at: Option<DateTime<Utc>>,
+    stopped_at: Option<DateTime<Utc>>,
+    pub primary_metric: String,
+    arms: Vec<String>,
+    pub guardrails: Vec<String>,
+}
+
+/// What the events of a batch name, as far as it exists.
+pub(super) struct Known {
+    /// By name: the prompt and its newest version's number.
+    prompts: HashMap<String, (Uuid, i32)>,
+    environments: HashMap<String, Uuid>,
+    experiments: HashMap<Uuid, Plan>,
+    /// The environment of a key that is bound to one only.
+    own_environment: Option<String>,
+    is_bound: bool,
+}
+
+/// An event and the rows it is about.
+pub(super) struct Placed<'a> {
+    pub event: &'a Event,
+    pub prompt: Option<Uuid>,
+    pub environment: Option<Uuid>,
+    pub arm: Option<u8>,
+    /// Its experiment.
+    pub plan: Option<&'a Plan>,
+}
+
+impl Known {
+    /// Looks up everything the events name.
+    pub async fn load(store: &Store, by: &Actor, events: &[(usize, Event)]) -> Result<Self> {
+        let named = |name: fn(&Event) -> Option<&str>| -> Vec<String> {
+            let names: HashSet<&str> = events.iter().filter_map(|(_, event)| name(event)).collect();
+            names.into_iter().map(str::to_owned).collect()
+        };
+        let bound = match &by.grant {
+            Grant::Scopes { environments, .. } => environments.as_deref(),
+            Grant::Role(_) | Grant::Operator => None,
+        };
+        let own_environment = match bound {
+            Some([one]) => Some(one.clone()),
+            Some(_) | None => None,
+        };
+        let mut environments = named(|event| event.environment.as_deref());
+        environments.extend(own_environment.clone());
+        let experiments: HashSet<Uuid> = events
+            .iter()
+            .filter_map(|(_, event)| event.experiment)
+            .collect();
+        let experiments: Vec<Uuid> = experiments.into_iter().collect();
+        Ok(Self {
+            prompts: load_prompts(store, by, &named(|event| event.prompt.as_deref())).await?,
+            environments: load_environments(store, by, &environments).await?,
+            experiments: load_experiments(store, by, &experiments).await?,
+            own_environment,
+            is_bound: bound.is_some(),
+        })
+    }
+
+    /// Where the event belongs, or why nowhere.
+    pub fn place<'a>(&'a self, by: &Actor, event: &'a Event) -> Result<Placed<'a>, String> {
+        let mut placed = Placed {
+            event,
+            prompt: None,
+            environment: None,
+            arm: None,
+            plan: None,
+        };
+        let mut environment = event.environment.as_deref();
+        if let Some(id) = event.experiment {
+            let plan = self
+                .experiments
+                .get(&id)
+                .ok_or("experiment: there is no such experiment")?;
+            placed.arm = plan.take(event)?;
+            placed.prompt = Some(plan.prompt_id);
+            placed.environment = Some(plan.environment_id);
+            placed.plan = Some(plan);
+            environment = Some(&plan.environment);
+        }
+        if let Some(name) = &event.prompt {
+            let (prompt, newest) = self
+                .prompts
+                .get(name)
+                .ok_or("prompt: there is no such prompt")?;
+            if event.version.is_some_and(|version| version > *newest) {
+                return Err("version: the prompt has no such version".to_owned());
+            }
+            placed.prompt = Some(*prompt);
+        }
+        if self.is_bound {
+            let name = environment
+                .or(self.own_environment.as_deref())
+                .ok_or("environment: is required, because this key is bound to environments")?;
+            by.may_in(Permission::WriteEvents, name)
+                .map_err(|denied| format!("environment: {denied}"))?;
+            environment = Some(name);
+        }
+        if placed.environment.is_none()
+            && let Some(name) = environment
+        {
+            let found = self.environments.get(name).copied();
+            placed.environment = Some(found.ok_or("environment: there is no such environment")?);
+        }
+        Ok(placed)
+    }
+}
+
+impl Plan {
+    /// The arm's position, if the event may belong to this experiment.
+    fn take(&self, event: &Event) -> Result<Option<u8>, String> {
+        if event
+            .prompt
+            .as_ref()
+            .is_some_and(|name| *name != self.prompt)
+        {
+            return Err(format!(
+                "prompt: the experiment is about the prompt {}",
+                self.prompt
+            ));
+        }
+        if event
+            .environment
+            .as_ref()
+            .is_some_and(|name| *name != self.environment)
+        {
+            return Err(format!(
+                "environment: the experiment runs in {}",
+                self.environment
+            ));
+        }
+        let arm = match &event.arm {
+            None => None,
+            Some(name) => {
+                let position = self.arms.iter().position(|arm| arm == name);
+                let position = position.and_then(|position| u8::try_from(position).ok());
+                Some(position.ok_or_else(|| {
+                    format!("arm: the experiment has the arms {}", self.arms.join(", "))
+                })?)
+            }
+        };
+        let Some(started_at) = self.started_at.filter(|_| self.status != Status::Draft) else {
+            return Err("experiment: it has not started".to_owned());
+        };
+        // The client's clock may be behind, as it may be ahead.
+        if event.at < started_at - TimeDelta::minutes(domain::monitor::AHEAD_MINUTES) {
+            return Err("at: the experiment had not started".to_owned());
+        }
+        if self.stopped_at.is_some_and(|stopped| event.at > stopped) {
+            return Err("at: the experiment had been stopped".to_owned());
+        }
+        let is_primary = event.metric.as_ref() == Some(&self.primary_metric);
+        if is_primary && event.kind != Kind::Exposure {
+            #[expect(clippy::float_cmp, reason = "exactly these two are meant")]
+            let is_bit = event
+                .value
+                .is_some_and(|value| value == 0.0 || value == 1.0);
+            if !is_bit {
+                return Err("value: must be 0 or 1, for the primary metric".to_owned());
+            }
+        }
+        Ok(arm)
+    }
+}
+
+async fn load_prompts(
+    store: &Store,
+    by: &Actor,
+    names: &[String],
+) -> Result<HashMap<String, (Uuid, i32)>> {
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query!(
+        "select prompt_id, name, latest_number from prompt where project_id = $1 and name = any($2)",
+        by.project.0,
+        names,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.name, (row.prompt_id, row.latest_number)))
+        .collect())
+}
+
+async fn load_environments(
+    store: &Store,
+    by: &Actor,
+    names: &[String],
+) -> Result<HashMap<String, Uuid>> {
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query!(
+        "select environment_id, name from environment where project_id = $1 and name = any($2)",
+        by.project.0,
+        names,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.name, row.environment_id))
+        .collect())
+}
+
+async fn load_experiments(store: &Store, by: &Actor, ids: &[Uuid]) -> Result<HashMap<Uuid, Plan>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query!(
+        r#"select experiment_id, prompt_id, prompt.name as prompt, environment_id,
+                  environment.name as environment, status as "status: Status", started_at, stopped_at,
+                  primary_metric,
+                  array(select name from experiment_arm
+                        where experiment_arm.experiment_id = experiment.experiment_id
+                        order by position) as "arms!",
+                  array(select metric from experiment_guardrail
+                        where experiment_guardrail.experiment_id = experiment.experiment_id
+                        order by position) as "guardrails!"
+           from experiment
+           join prompt using (prompt_id)
+           join environment using (environment_id)
+           where experiment.project_id = $1 and experiment_id = any($2)"#,
+        by.project.0,
+        ids,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let plan = Plan {
+                prompt_id: row.prompt_id,
+                prompt: row.prompt,
+                environment_id: row.environment_id,
+                environment: row.environment,
+                status: row.status,
+                started_at: row.started_at,
+                stopped_at: row.stopped_at,
+                primary_metric: row.primary_metric,
+                arms: row.arms,
+                guardrails: row.guardrails,
+            };
+            (row.experiment_id, plan)
+        })
+        .collect())
+}
