@@ -117,7 +117,8 @@ async fn units_get_the_arm_that_anybody_can_compute(pool: PgPool) {
     let answer = key.get(&format!("{RESOLVE}&unit={unit}")).await;
     let etag = answer.header("etag").unwrap().to_owned();
     assert_eq!(
-        key.clone().with("if-none-match", &etag)
+        key.clone()
+            .with("if-none-match", &etag)
             .get(&format!("{RESOLVE}&unit={unit}"))
             .await
             .status,
