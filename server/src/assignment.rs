@@ -18,9 +18,12 @@ pub struct Running {
     arms: Vec<Arc<ServedPrompt>>,
 }
 
+/// What runs in one environment, by prompt.
+type Environment = HashMap<Box<str>, Arc<Running>>;
+
 /// The experiments that run in a project, by environment and prompt.
 #[derive(Clone, Default)]
-pub struct Experiments(Arc<HashMap<Box<str>, HashMap<Box<str>, Arc<Running>>>>);
+pub struct Experiments(Arc<HashMap<Box<str>, Environment>>);
 
 /// What one request gets while an experiment runs.
 pub struct Choice {
@@ -66,7 +69,7 @@ impl Experiments {
     /// Prepares what runs.
     #[must_use]
     pub fn new(running: Vec<RunningExperiment>) -> Self {
-        let mut by_environment: HashMap<Box<str>, HashMap<Box<str>, Arc<Running>>> = HashMap::new();
+        let mut by_environment: HashMap<Box<str>, Environment> = HashMap::new();
         for RunningExperiment { rules, arms } in running {
             let prompt = Box::from(rules.prompt.as_str());
             let arms = arms

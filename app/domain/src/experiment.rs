@@ -11,19 +11,22 @@ use crate::{
 };
 
 mod assign;
+mod effect;
 mod observed;
 mod plan;
 mod results;
 mod verdict;
+mod words;
 
 pub use assign::{Assignment, Rules, assign};
+pub use effect::EffectPoint;
 pub use observed::{ArmCounts, Bucket, Frozen, Observed};
 pub use plan::{
     Arm, AutoStop, Decision, Direction, Guardrail, MAX_ARMS, MAX_GUARDRAILS, Plan, PowerWarning,
     Unit,
 };
 pub use results::{
-    ArmResult, ComparisonResult, EffectPoint, GuardrailResult, GuardrailState, Progress, Results,
+    ArmResult, ComparisonResult, GuardrailResult, GuardrailState, Progress, Results,
     SequentialResult, SrmResult,
 };
 pub use verdict::{Verdict, VerdictKind};

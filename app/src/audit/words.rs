@@ -69,6 +69,10 @@ pub fn summary(entry: &Entry) -> String {
             [text(detail, &["verdict"]), text(detail, &["reasons"])]
         }
         "gate" => [text(detail, &["environment"]), text(detail, &["suite"])],
+        "experiment" => [
+            moved("traffic", "").map(|share| format!("traffic {share}")),
+            text(detail, &["sentence"]).or_else(|| text(detail, &["conclusion"])),
+        ],
         "promotion" => [
             text(detail, &["environment"]),
             text(detail, &["version"])
@@ -179,6 +183,14 @@ pub fn sentence(entry: &Entry) -> String {
             at => format!("{} at {at}", promotion("scheduled", entry)),
         },
         "promotion.execute" => promotion("executed the promotion of", entry),
+        "experiment.create" => format!("{who} planned the experiment {subject}"),
+        "experiment.change" => format!("{who} changed the plan of the experiment {subject}"),
+        "experiment.start" => format!("{who} started the experiment {subject}"),
+        "experiment.traffic" => format!("{who} raised the traffic of the experiment {subject}"),
+        "experiment.freeze" => format!("The experiment {subject} reached its planned sample"),
+        "experiment.alarm" => format!("The experiment {subject} raised an alarm"),
+        "experiment.stop" => format!("{who} stopped the experiment {subject}"),
+        "experiment.conclude" => format!("{who} concluded the experiment {subject}"),
         action => format!("{who}: {action} {subject}"),
     }
 }

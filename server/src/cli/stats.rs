@@ -354,7 +354,7 @@ fn assignments(
     weights: &[f64],
     units: &[String],
 ) -> anyhow::Result<Value> {
-    if weights.is_empty() || weights.iter().any(|weight| !(*weight > 0.0)) {
+    if weights.is_empty() || !weights.iter().all(|weight| *weight > 0.0) {
         bail!("every weight must be above 0");
     }
     let arms: Vec<Arm> = weights

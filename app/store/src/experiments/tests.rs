@@ -182,7 +182,7 @@ async fn arms_are_fixed_while_it_runs_and_traffic_only_goes_up(pool: PgPool) {
         .await
         .unwrap();
     assert_eq!(read_back(&world, draft.id).await, done);
-    assert_eq!(done.plan.traffic, 0.9);
+    assert!((done.plan.traffic - 0.9).abs() < 1e-12);
     assert_eq!(
         story(&world, draft.id).await,
         [

@@ -20,7 +20,7 @@ fn what_is_left_out_is_as_usual() {
         (plan.alpha, plan.power, plan.baseline, plan.traffic),
         (0.05, 0.8, 0.5, 1.0)
     );
-    assert_eq!(plan.arms[1].weight, 1.0);
+    assert!((plan.arms[1].weight - 1.0).abs() < 1e-12);
     let again = Plan::parse(json!(plan)).unwrap();
     assert_eq!(again, plan);
 }

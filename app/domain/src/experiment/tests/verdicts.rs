@@ -238,7 +238,7 @@ fn the_sequential_rule_decides_at_any_moment() {
     assert!(
         early
             .sentence
-            .ends_with("So far B is between −5.8 and +9.8 percentage points against A."),
+            .ends_with("So far B is between −6.3 and +10.3 percentage points against A."),
         "{}",
         early.sentence
     );
