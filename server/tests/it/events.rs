@@ -69,7 +69,7 @@ async fn bad_rows_are_rejected_with_their_reason_and_the_rest_is_kept(pool: PgPo
     assert_eq!(
         rejected,
         [
-            (2, "is not JSON: expected ident at line 1 column 74"),
+            (2, "is not JSON: expected value at line 1 column 71"),
             (3, "is not JSON: number out of range at line 1 column 58"),
             (4, "must be a JSON object"),
             (5, "at: lies in the future"),
