@@ -31,6 +31,8 @@ use place::{Known, Placed};
 
 /// The channel on which rolled up events announce themselves; the payload is a project.
 pub const RESULT_CHANNEL: &str = "cueline_result";
+/// How often a batch is tried again that met others with the same ids.
+const TRIES: usize = 3;
 /// For so many days an id is remembered: longer than an event may be late.
 pub const ID_DAYS: i64 = domain::monitor::LATE_DAYS + 3;
 
@@ -82,8 +84,6 @@ pub async fn ingest(
     if placed.is_empty() {
         return Ok(done);
     }
-    // In one order for everybody: two requests with the same ids wait for each other, not in a ring.
-    placed.sort_unstable_by_key(|one| one.key);
     let n_accepted = match write(store, by.project.0, &placed, now).await {
         Err(sqlx::Error::Database(cause)) if is_without_partition(cause.as_ref()) => {
             prepare_days(store, placed.iter().map(|one| one.event.at)).await?;
@@ -110,15 +110,29 @@ async fn write(
 ) -> Result<usize, sqlx::Error> {
     // Nearly always, everything is new: then the ids go in by COPY, too, at a quarter of the cost
     // of asking about each. It stops at the first that is there, and leaves nothing behind.
-    match write_new(store, project, placed, now).await {
-        Err(sqlx::Error::Database(cause)) if cause.constraint() == Some("event_id_once") => {
-            write_some(store, project, placed, now).await
+    let mut done = write_new(store, project, placed, now)
+        .await
+        .map(|()| placed.len());
+    for _ in 0..TRIES {
+        match done {
+            Err(sqlx::Error::Database(cause))
+                if cause.constraint() == Some("event_id_once") || is_deadlock(cause.as_ref()) =>
+            {
+                done = write_some(store, project, placed, now).await;
+            }
+            Ok(_) | Err(_) => break,
         }
-        written => written.map(|()| placed.len()),
     }
+    done
 }
 
-/// Writes all of them, or fails because one is there already.
+/// Two requests held ids that the other one wanted, and Postgres ended one of them.
+fn is_deadlock(cause: &(dyn sqlx::error::DatabaseError + 'static)) -> bool {
+    cause.code().as_deref() == Some("40P01")
+}
+
+/// Writes all of them, or fails because one is there already. The ids are not put in order: writers
+/// that went through the index side by side would wait for each other at every page.
 async fn write_new(
     store: &Store,
     project: Uuid,
@@ -140,7 +154,8 @@ async fn write_some(
 ) -> Result<usize, sqlx::Error> {
     let mut tx = store.pool.begin().await?;
     let keys: Vec<Uuid> = placed.iter().map(|one| one.key).collect();
-    // Whoever sends the same ids meanwhile waits until this transaction has ended.
+    // Whoever sends the same ids meanwhile waits until this transaction has ended; all go by the
+    // same order, so that nobody waits in a ring.
     let new = sqlx::query_scalar!(
         "insert into event_id (event_key, received_at)
          select key, $2 from unnest($1::uuid[]) as key order by key

@@ -124,7 +124,10 @@ async fn send(world: &World, events: Vec<Event>) -> Ingested {
 }
 
 async fn drain(store: &Store) {
-    while roll_up(store, at(9_001)).await.unwrap() > 0 {}
+    // What a worker held that was cut off is free once its transaction is rolled back.
+    while waiting(store).await.unwrap() > 0 {
+        roll_up(store, at(9_001)).await.unwrap();
+    }
 }
 
 async fn result(world: &World, experiment: Uuid) -> Observed {
