@@ -7,6 +7,8 @@ mod credentials;
 mod evals;
 mod experiments;
 mod load;
+mod player;
+mod replay;
 mod script;
 pub mod traffic;
 

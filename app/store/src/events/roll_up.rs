@@ -276,7 +276,7 @@ async fn keep(db: &mut PgConnection, changed: &[(Place, Unit)]) -> Result<()> {
 
 /// A difference to one row of the roll-up.
 #[derive(Clone, Copy, Debug, Default)]
-struct Sum {
+struct Moments {
     units: i64,
     successes: i64,
     sum: f64,
@@ -286,7 +286,7 @@ struct Sum {
 /// Differences by experiment, arm, metric and hour: in the order in which every worker writes them.
 #[derive(Default)]
 struct Sums {
-    rows: BTreeMap<(Uuid, i16, String, DateTime<Utc>), Sum>,
+    rows: BTreeMap<(Uuid, i16, String, DateTime<Utc>), Moments>,
     last_event: BTreeMap<Uuid, DateTime<Utc>>,
 }
 
