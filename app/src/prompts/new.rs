@@ -53,14 +53,14 @@ pub fn NewPromptPage() -> impl IntoView {
                         class="input" id="name" name="name" data-font="mono" required=true maxlength="200"
                         autocomplete="off" spellcheck="false" placeholder="support/triage"
                         aria-describedby=described_by("name")
-                        aria-invalid=move || name_error.with(Option::is_some).then_some("true")
+                        aria-invalid=move || name_error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                     />
                 </Field>
                 <Field id="description" label="Description" is_optional=true error=description_error>
                     <textarea
                         class="input" id="description" name="description" rows="3"
                         aria-describedby=described_by("description")
-                        aria-invalid=move || description_error.with(Option::is_some).then_some("true")
+                        aria-invalid=move || description_error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                     ></textarea>
                 </Field>
                 <TextField

@@ -225,10 +225,11 @@ pub fn FormRefusal(
     }
 }
 
-/// What is wrong with one field, as a sentence.
+/// What is wrong with one field, as a sentence. Whoever reads it asks with `try_`: a form in a part
+/// of the page that is put together anew is gone a moment before its effects are.
 pub fn field_error(error: Signal<Option<UiError>>, field: &'static str) -> Signal<Option<String>> {
     Signal::derive(move || {
-        let message = error.get()?.of_field(field)?;
+        let message = error.try_get().flatten()?.of_field(field)?;
         Some(sentence(&message))
     })
 }

@@ -123,14 +123,14 @@ fn Describe(place: Place, shown: SettingsView, describing: Describing) -> impl I
                     <textarea
                         class="input" id="description" name="description" rows="3" readonly=!may_write
                         aria-describedby=described_by("description")
-                        aria-invalid=move || description_error.with(Option::is_some).then_some("true")
+                        aria-invalid=move || description_error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                     >{shown.description}</textarea>
                 </Field>
                 <Field id="tags" label="Tags" hint="Separated by commas." error=tags_error>
                     <input
                         class="input" id="tags" name="tags" value=shown.tags.join(", ") readonly=!may_write
                         aria-describedby=described_by("tags")
-                        aria-invalid=move || tags_error.with(Option::is_some).then_some("true")
+                        aria-invalid=move || tags_error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                     />
                 </Field>
             </div>

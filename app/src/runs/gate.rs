@@ -81,8 +81,14 @@ pub fn GateForm(
             view! { <option value=suite.id.to_string() selected=is_chosen>{suite.name}</option> }
         })
         .collect_view();
-    let invalid =
-        |error: Signal<Option<String>>| move || error.with(Option::is_some).then_some("true");
+    let invalid = |error: Signal<Option<String>>| {
+        move || {
+            error
+                .try_with(Option::is_some)
+                .unwrap_or_default()
+                .then_some("true")
+        }
+    };
     let percent = |rate: f64| {
         let text = format!("{:.2}", rate * 100.0);
         text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -234,8 +234,14 @@ fn Form(project: String, launch: LaunchView, launching: Launching) -> impl IntoV
             view! { <InTheWay title="The model cannot be asked" text=message href=settings.clone() verb="Settings, Providers"/> }
         })
     };
-    let invalid =
-        |error: Signal<Option<String>>| move || error.with(Option::is_some).then_some("true");
+    let invalid = |error: Signal<Option<String>>| {
+        move || {
+            error
+                .try_with(Option::is_some)
+                .unwrap_or_default()
+                .then_some("true")
+        }
+    };
     view! {
         <ActionForm action>
             <div class="panel-body form">

@@ -211,7 +211,8 @@ fn ProviderForm(start: Option<Provider>, save: ServerAction<SaveProvider>) -> im
     let error = refusal(save);
     let other = Signal::derive(move || {
         error
-            .get()
+            .try_get()
+            .flatten()
             .filter(|error| !matches!(error, UiError::Invalid(_)))
     });
     let name_error = field_error(error, "name");
@@ -270,7 +271,7 @@ fn ProviderForm(start: Option<Provider>, save: ServerAction<SaveProvider>) -> im
                             class="input" id="provider-name" name="name" data-font="mono" required=true maxlength="40"
                             autocomplete="off" spellcheck="false" readonly=is_change value=name placeholder="openai"
                             aria-describedby=described_by("provider-name")
-                            aria-invalid=move || name_error.with(Option::is_some).then_some("true")
+                            aria-invalid=move || name_error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                         />
                     </Field>
                     <Field id="provider-kind" label="Protocol" hint="Most servers speak the first.">
@@ -285,14 +286,14 @@ fn ProviderForm(start: Option<Provider>, save: ServerAction<SaveProvider>) -> im
                         class="input" id="provider-address" name="base_url" type="url" data-font="mono" required=true list="ready-addresses"
                         autocomplete="off" spellcheck="false" value=address placeholder="https://api.openai.com/v1"
                         aria-describedby=described_by("provider-address")
-                        aria-invalid=move || address_error.with(Option::is_some).then_some("true")
+                        aria-invalid=move || address_error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                     />
                 </Field>
                 <Field id="provider-key" label="API key" is_optional=true hint=key_hint error=key_error>
                     <input
                         class="input" id="provider-key" name="api_key" type="password" autocomplete="off" spellcheck="false"
                         aria-describedby=described_by("provider-key")
-                        aria-invalid=move || key_error.with(Option::is_some).then_some("true")
+                        aria-invalid=move || key_error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                     />
                 </Field>
                 <div class="form-pair">

@@ -144,9 +144,9 @@ fn variable(
             <textarea
                 class="input" data-size="lines" data-font=is_json.then_some("mono") id=id.clone() rows="1"
                 name=format!("form[variables][{name}]") readonly=!may_write autofocus=is_first spellcheck="false"
-                aria-describedby=described aria-invalid=move || error.with(Option::is_some).then_some("true")
+                aria-describedby=described aria-invalid=move || error.try_with(Option::is_some).unwrap_or_default().then_some("true")
             >{text}</textarea>
-            <p class="error" id=format!("{id}-e") hidden=move || error.with(Option::is_none)>{error}</p>
+            <p class="error" id=format!("{id}-e") hidden=move || error.try_with(Option::is_none).unwrap_or(true)>{move || error.try_get().flatten()}</p>
         </div>
     }
 }
@@ -170,9 +170,9 @@ fn area(
                 class="input" data-size="lines" data-font=is_code.then_some("mono") id=id.clone() rows="1"
                 name=format!("form[{name}]") readonly=!may_write spellcheck="false"
                 aria-describedby=format!("{id}-h {id}-e")
-                aria-invalid=move || error.with(Option::is_some).then_some("true")
+                aria-invalid=move || error.try_with(Option::is_some).unwrap_or_default().then_some("true")
             >{text}</textarea>
-            <p class="error" id=format!("{id}-e") hidden=move || error.with(Option::is_none)>{error}</p>
+            <p class="error" id=format!("{id}-e") hidden=move || error.try_with(Option::is_none).unwrap_or(true)>{move || error.try_get().flatten()}</p>
         </div>
     }
 }
@@ -194,9 +194,9 @@ fn text(
             <input
                 class="input" id=id.clone() name=format!("form[{name}]") value=text readonly=!may_write
                 autocomplete="off" aria-describedby=format!("{id}-h {id}-e")
-                aria-invalid=move || error.with(Option::is_some).then_some("true")
+                aria-invalid=move || error.try_with(Option::is_some).unwrap_or_default().then_some("true")
             />
-            <p class="error" id=format!("{id}-e") hidden=move || error.with(Option::is_none)>{error}</p>
+            <p class="error" id=format!("{id}-e") hidden=move || error.try_with(Option::is_none).unwrap_or(true)>{move || error.try_get().flatten()}</p>
         </div>
     }
 }
@@ -217,7 +217,7 @@ fn variable_id(name: &str) -> String {
 /// What is wrong at a field and below it.
 fn error_at(error: Signal<Option<UiError>>, field: String) -> Signal<Option<String>> {
     Signal::derive(move || {
-        let Some(UiError::Invalid(errors)) = error.get() else {
+        let Some(UiError::Invalid(errors)) = error.try_get().flatten() else {
             return None;
         };
         let messages: Vec<String> = errors

@@ -210,7 +210,7 @@ fn Form(place: Place, importing: Importing) -> impl IntoView {
                         class="input" data-font="mono" id="import-text" name="text" rows="8" spellcheck="false" required=true
                         node_ref=text placeholder="text,expected,tags\nWhere is my parcel?,shipping,smoke"
                         aria-describedby=described_by("import-text")
-                        aria-invalid=move || text_error.with(Option::is_some).then_some("true")
+                        aria-invalid=move || text_error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                     ></textarea>
                 </Field>
                 <label class="choice" hidden=is_seen>

@@ -92,7 +92,7 @@ pub fn NewSuite(
                             class="input" id="suite-prompt" name="prompt" list="prompts" data-font="mono" required=true
                             autocomplete="off" spellcheck="false" value=prompt placeholder="support/triage"
                             aria-describedby=described_by("suite-prompt")
-                            aria-invalid=move || prompt_error.with(Option::is_some).then_some("true")
+                            aria-invalid=move || prompt_error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                         />
                     </Field>
                     <fieldset>

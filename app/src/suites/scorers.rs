@@ -146,9 +146,9 @@ fn Shown(place: Place, shown: SuiteView, scorers: Scorers) -> impl IntoView {
                     <input
                         class="input" id="suite-threshold" name="threshold" inputmode="decimal" autocomplete="off" value=threshold
                         aria-describedby=described_by("suite-threshold")
-                        aria-invalid=move || threshold_error.with(Option::is_some).then_some("true")
+                        aria-invalid=move || threshold_error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                     />
-                    <p class="error" id="suite-threshold-e" hidden=move || threshold_error.with(Option::is_none)>{threshold_error}</p>
+                    <p class="error" id="suite-threshold-e" hidden=move || threshold_error.try_with(Option::is_none).unwrap_or(true)>{threshold_error}</p>
                 </div>
             </div>
             <div class="form-foot">

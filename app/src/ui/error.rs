@@ -43,7 +43,8 @@ pub fn Refusal(
     error: Signal<Option<UiError>>,
 ) -> impl IntoView {
     move || {
-        error.get().map(|error| {
+        // Gone with the form it belonged to, when the page around was put together anew.
+        error.try_get().flatten().map(|error| {
             let text = sentence(&error.to_string());
             view! { <Banner tone=Tone::Bad><p>{text}</p></Banner> }
         })

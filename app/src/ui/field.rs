@@ -45,7 +45,7 @@ pub fn Field(
             <label for=id>{label}{is_optional.then(|| view! { <span class="optional">" optional"</span> })}</label>
             {(!hint.is_empty()).then(|| view! { <span class="hint" id=format!("{id}-h")>{hint}</span> })}
             {children()}
-            <p class="error" id=format!("{id}-e") hidden=move || error.with(Option::is_none)>{error}</p>
+            <p class="error" id=format!("{id}-e") hidden=move || error.try_with(Option::is_none).unwrap_or(true)>{move || error.try_get().flatten()}</p>
         </div>
     }
 }
@@ -87,7 +87,7 @@ pub fn TextField(
             <input
                 class="input" id=id name=name type=kind value=value placeholder=placeholder
                 autocomplete=autocomplete required=!is_optional aria-describedby=described_by(id)
-                aria-invalid=move || error.with(Option::is_some).then_some("true")
+                aria-invalid=move || error.try_with(Option::is_some).unwrap_or_default().then_some("true")
             />
         </Field>
     }

@@ -54,7 +54,7 @@ pub fn EditMessages(desk: Desk) -> impl IntoView {
                 <EditMessage desk id/>
             </For>
         </div>
-        <p class="error" hidden=move || error.with(Option::is_none)>{error}</p>
+        <p class="error" hidden=move || error.try_with(Option::is_none).unwrap_or(true)>{move || error.try_get().flatten()}</p>
         <div class="row" hidden=is_text>
             <button type="button" class="btn" data-size="small" on:click=move |_| desk.change(|draft| draft.add_message(next_role()))>
                 <Icon glyph=Glyph::Plus/>"Message"
@@ -138,7 +138,7 @@ fn EditMessage(desk: Desk, id: u32) -> impl IntoView {
                 </span>
             </div>
             {field}
-            <p class="error" id=format!("edit-message-e-{id}") hidden=move || error.with(Option::is_none)>{error}</p>
+            <p class="error" id=format!("edit-message-e-{id}") hidden=move || error.try_with(Option::is_none).unwrap_or(true)>{move || error.try_get().flatten()}</p>
         </fieldset>
     }
 }
@@ -194,7 +194,7 @@ fn text(
     view! {
         <textarea
             class="input" data-font="mono" rows="4" spellcheck="false" prop:value=text aria-label=label
-            aria-invalid=move || error.with(Option::is_some).then_some("true")
+            aria-invalid=move || error.try_with(Option::is_some).unwrap_or_default().then_some("true")
             aria-describedby=format!("edit-message-e-{id}") on:input=change
         ></textarea>
     }
@@ -220,7 +220,7 @@ fn placeholder(
         <span class="note">"placeholder"</span>
         <input
             class="input" data-size="small" data-font="mono" placeholder="history" prop:value=name aria-label=label
-            aria-invalid=move || error.with(Option::is_some).then_some("true")
+            aria-invalid=move || error.try_with(Option::is_some).unwrap_or_default().then_some("true")
             aria-describedby=format!("edit-message-e-{id}") on:input=change
         />
     }

@@ -49,7 +49,7 @@ fn ModelPanel(desk: Desk) -> impl IntoView {
                 <input
                     class="input" id=id inputmode=mode prop:value=text on:input=change autocomplete="off"
                     aria-describedby=described_by(id) spellcheck="false"
-                    aria-invalid=move || error.with(Option::is_some).then_some("true")
+                    aria-invalid=move || error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                 />
             </Field>
         }
@@ -102,7 +102,7 @@ fn JsonPanel(
         desk.type_in(|draft| *write(draft) = text);
     };
     view! {
-        <details class="panel" id=id open=move || error.with(Option::is_some)>
+        <details class="panel" id=id open=move || error.try_with(Option::is_some).unwrap_or_default()>
             <summary class="panel-head">
                 <span><b>{title}</b>" "<span class="muted">{summary}</span></span>
                 <Icon glyph=Glyph::ChevronDown/>
@@ -111,9 +111,9 @@ fn JsonPanel(
                 <textarea
                     class="input" data-font="mono" rows="6" spellcheck="false" prop:value=text aria-label=label
                     aria-describedby=format!("{id}-e") on:input=change
-                    aria-invalid=move || error.with(Option::is_some).then_some("true")
+                    aria-invalid=move || error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                 ></textarea>
-                <p class="error" id=format!("{id}-e") hidden=move || error.with(Option::is_none)>{error}</p>
+                <p class="error" id=format!("{id}-e") hidden=move || error.try_with(Option::is_none).unwrap_or(true)>{move || error.try_get().flatten()}</p>
             </div>
         </details>
     }

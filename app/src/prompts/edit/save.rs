@@ -101,7 +101,7 @@ pub fn SaveBar(place: Place, desk: Desk, latest: i32) -> impl IntoView {
                     class="input" id="change-description" maxlength="2000" autocomplete="off"
                     placeholder="Shown in the timeline and the audit log"
                     aria-describedby=described_by("change-description")
-                    aria-invalid=move || error.with(Option::is_some).then_some("true")
+                    aria-invalid=move || error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                     on:input=move |event| desk.change_description.set(event_target_value(&event))
                 />
             </Field>

@@ -54,7 +54,7 @@ pub fn EditVariables(desk: Desk) -> impl IntoView {
                 </TableWrap>
             </div>
             <p class="muted" hidden=move || !has_none()>"None. Write {{name}} in a message to use one."</p>
-            <p class="error" hidden=move || error.with(Option::is_none)>{error}</p>
+            <p class="error" hidden=move || error.try_with(Option::is_none).unwrap_or(true)>{move || error.try_get().flatten()}</p>
             <div class="row">
                 <button type="button" class="btn" data-size="small" on:click=move |_| desk.change(|draft| draft.add_variable(""))>
                     <Icon glyph=Glyph::Plus/>"Variable"
@@ -242,7 +242,7 @@ fn More(desk: Desk, id: u32, error: Signal<Option<String>>) -> impl IntoView {
     });
     let none = Signal::derive(|| None);
     view! {
-        <details open=move || is_filled || error.with(Option::is_some)>
+        <details open=move || is_filled || error.try_with(Option::is_some).unwrap_or_default()>
             <summary class="disclosure"><Icon glyph=Glyph::ChevronRight/>"Default, pattern, description"</summary>
             <div class="stack" data-gap="small">
                 {field(desk, id, "Default", (|v| &v.default, |v| &mut v.default), error, false, "default")}
@@ -279,9 +279,9 @@ fn field(
         <input
             class="input" data-font=is_mono.then_some("mono") prop:value=text placeholder=placeholder
             spellcheck="false" aria-label=label on:input=change
-            aria-invalid=move || error.with(Option::is_some).then_some("true")
+            aria-invalid=move || error.try_with(Option::is_some).unwrap_or_default().then_some("true")
         />
-        <p class="error" hidden=move || error.with(Option::is_none)>{error}</p>
+        <p class="error" hidden=move || error.try_with(Option::is_none).unwrap_or(true)>{move || error.try_get().flatten()}</p>
     }
     .into_any()
 }
