@@ -12,6 +12,7 @@ pub mod live;
 
 mod approvals;
 mod audit;
+mod charts;
 mod home;
 mod prompts;
 mod releases;
