@@ -13,6 +13,7 @@ pub mod live;
 mod approvals;
 mod audit;
 mod charts;
+mod experiments;
 mod home;
 mod prompts;
 mod releases;
@@ -79,6 +80,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("suites/:id") view=suites::SuitePage/>
                     <Route path=path!("runs") view=runs::RunsPage/>
                     <Route path=path!("runs/:id") view=runs::RunPage/>
+                    <Route path=path!("experiments") view=experiments::ExperimentsPage/>
+                    <Route path=path!("experiments/:id") view=experiments::ExperimentPage/>
+                    <Route path=path!("new-experiment") view=experiments::NewExperimentPage/>
                     <Route path=path!("approvals") view=approvals::ApprovalsPage/>
                     <Route path=path!("approvals/:id") view=approvals::ReviewPage/>
                     <Route path=path!("audit") view=audit::AuditPage/>

@@ -35,19 +35,27 @@ pub fn both(height: f64, draw: impl Fn(&mut Sheet<'_>)) -> String {
     svg
 }
 
-fn sheet(width: f64, height: f64, class: &str, draw: impl Fn(&mut Sheet<'_>)) -> String {
-    let mut drawn = String::new();
+/// Draws into a text and answers with the hints that go over it.
+fn drawn_into(
+    text: &mut String,
+    (width, height): (f64, f64),
+    draw: impl Fn(&mut Sheet<'_>),
+) -> String {
     let size = (whole(width).unsigned_abs(), whole(height).unsigned_abs());
     let mut sheet = Sheet {
-        area: SVGBackend::with_string(&mut drawn, size).into_drawing_area(),
+        area: SVGBackend::with_string(text, size).into_drawing_area(),
         hints: String::new(),
         width,
     };
     draw(&mut sheet);
-    let Sheet { area, hints, .. } = sheet;
     // Writing into memory cannot fail, here as below.
-    let _ = area.present();
-    drop(area);
+    let _ = sheet.area.present();
+    sheet.hints
+}
+
+fn sheet(width: f64, height: f64, class: &str, draw: impl Fn(&mut Sheet<'_>)) -> String {
+    let mut drawn = String::new();
+    let hints = drawn_into(&mut drawn, (width, height), draw);
     // The drawing sizes itself by its box and takes the page's own letters.
     let body = drawn.split_once('>').map_or("", |(_, body)| body);
     let body = body
