@@ -4,6 +4,7 @@
 // View types nest deeply; without erasure (see .cargo/config.toml) the compiler would need more still.
 #![recursion_limit = "256"]
 
+pub mod charts;
 #[cfg(feature = "ssr")]
 pub mod context;
 pub mod error;
@@ -12,7 +13,6 @@ pub mod live;
 
 mod approvals;
 mod audit;
-mod charts;
 mod experiments;
 mod home;
 mod prompts;

@@ -7,6 +7,8 @@ mod ink;
 #[cfg(feature = "ssr")]
 pub mod intervals;
 #[cfg(feature = "ssr")]
+mod moments;
+#[cfg(feature = "ssr")]
 mod paper;
 #[cfg(feature = "ssr")]
 pub mod series;

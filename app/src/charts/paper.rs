@@ -213,8 +213,11 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_inside() {
-        assert_eq!(ticks(-0.9, 4.2, 5.0), [0.0, 2.0, 4.0]);
-        assert_eq!(ticks(0.0, 10.0, 4.0), [0.0, 2.5, 5.0, 7.5, 10.0]);
+        assert_eq!(format!("{:?}", ticks(-0.9, 4.2, 5.0)), "[0.0, 2.0, 4.0]");
+        assert_eq!(
+            format!("{:?}", ticks(0.0, 10.0, 4.0)),
+            "[0.0, 2.5, 5.0, 7.5, 10.0]"
+        );
         assert!(ticks(1.0, 1.0, 5.0).is_empty());
         assert!(ticks(f64::NAN, 1.0, 5.0).is_empty());
     }

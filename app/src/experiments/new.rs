@@ -96,6 +96,8 @@ fn Shown(
     };
     view! {
         <ActionForm action=create attr:class="plan-form">
+            // Return in a field presses the first button: it must not be one that adds a row.
+            <button type="submit" class="sr-only" tabindex="-1" aria-hidden="true">"Save draft"</button>
             <div class="plan-columns" on:input=move |_| typed.set(read()) on:change=move |_| typed.set(read())>
                 <div class="form">
                     <WhatIsWrong error/>

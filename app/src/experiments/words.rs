@@ -1,9 +1,8 @@
 //! How effects, shares and amounts of experiments read.
 
-use domain::{
-    experiment::{Direction, GuardrailResult, GuardrailState, VerdictKind},
-    stats::Interval,
-};
+use domain::experiment::{Direction, GuardrailResult, GuardrailState, VerdictKind};
+#[cfg(feature = "ssr")]
+use domain::stats::Interval;
 
 use crate::ui::Tone;
 
@@ -42,11 +41,13 @@ pub fn points(difference: f64) -> String {
 }
 
 /// `+1.2 to +5.0 pp`.
+#[cfg(feature = "ssr")]
 pub fn range(interval: Interval) -> String {
     format!("{} to {} pp", bare(interval.lower), bare(interval.upper))
 }
 
 /// `+4.0 %`.
+#[cfg(feature = "ssr")]
 pub fn lift(lift: f64) -> String {
     format!("{:+.1} %", lift * 100.0).replace('-', "−")
 }
@@ -113,7 +114,7 @@ pub fn share(share: f64) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ssr"))]
 mod tests {
     use super::*;
 
