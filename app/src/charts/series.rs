@@ -282,7 +282,14 @@ fn band(sheet: &mut Sheet<'_>, frame: &Frame, line: &Line) {
             Some((frame.across(point.x), frame.up(low), frame.up(high)))
         })
         .collect();
-    if edges.len() < 2 {
+    if let [(across, low, high)] = edges[..] {
+        sheet.path(&[(across, low), (across, high)], ink, 0.7, 3.0);
+        for end in [low, high] {
+            sheet.path(&[(across - 5.0, end), (across + 5.0, end)], ink, 0.7, 1.5);
+        }
+        return;
+    }
+    if edges.is_empty() {
         return;
     }
     let upper: Vec<(f64, f64)> = edges.iter().map(|(x, _, high)| (*x, *high)).collect();

@@ -45,7 +45,7 @@ pub fn ExperimentsPage() -> impl IntoView {
         <PageHeader
             title="Experiments"
             lede=|| "Versions side by side on live traffic: who won, by how much, and whether to trust it."
-            actions=plan
+            actions=move || view! { {plan} }
         />
         <Loaded
             from=found

@@ -55,7 +55,9 @@ pub fn lift(lift: f64) -> String {
 /// Few digits, but as many as say something.
 pub fn amount(number: f64) -> String {
     let size = number.abs();
-    let text = if size >= 100.0 || size == 0.0 {
+    let text = if size >= 100.0 || size < 0.000_005 {
+        // What rounds to nothing has no sign either.
+        let number = if size < 1.0 { 0.0 } else { number };
         format!("{number:.0}")
     } else if size >= 1.0 {
         format!("{number:.1}")
@@ -138,5 +140,6 @@ mod tests {
         assert_eq!(measured("cost_usd", 0.002), "$0.00200");
         assert_eq!(measured("error_rate", 0.02), "2.0 %");
         assert_eq!(measured("rating", 4.25), "4.2");
+        assert_eq!(measured("cost_usd", -0.000_000_1), "$0");
     }
 }
