@@ -39,6 +39,8 @@ pub struct Intervals {
 }
 
 const ROW: f64 = 48.0;
+/// Where in a row its words end.
+const WORDS: f64 = 21.0;
 const TOP: f64 = 4.0;
 const AXIS: f64 = 44.0;
 const SIDE: f64 = 14.0;
@@ -86,9 +88,21 @@ impl Intervals {
         let at = |value: f64| left + (value - from) / (to - from) * (right - left);
         let bottom = height - AXIS;
         let wanted = if sheet.is_narrow() { 4.0 } else { 9.0 };
+        // Lines stand beneath the intervals only: words stay free of them.
+        let tops: Vec<f64> = self
+            .rows
+            .iter()
+            .scan(TOP, |top, _| {
+                let here = *top;
+                *top += ROW;
+                Some(here)
+            })
+            .collect();
         for tick in ticks(from, to, wanted) {
             let x = at(tick);
-            sheet.path(&[(x, TOP), (x, bottom)], Ink::Grid, 1.0, 1.0);
+            for top in &tops {
+                sheet.path(&[(x, top + WORDS), (x, top + ROW)], Ink::Grid, 1.0, 1.0);
+            }
             let words = (self.tick)(tick);
             sheet.word((x, bottom + 12.0), &words, Ink::Quiet, Anchor::Middle);
         }
@@ -100,14 +114,19 @@ impl Intervals {
             Anchor::Middle,
         );
         if let Some(zero) = self.zero {
-            sheet.path(&[(at(zero), TOP), (at(zero), bottom)], Ink::Zero, 1.0, 1.5);
+            for top in &tops {
+                let line = [(at(zero), top + WORDS), (at(zero), top + ROW)];
+                sheet.path(&line, Ink::Zero, 1.0, 1.5);
+            }
         }
         if let Some(limit) = self.limit {
-            let mut y = TOP;
-            while y < bottom {
-                let line = [(at(limit), y), (at(limit), (y + 5.0).min(bottom))];
-                sheet.path(&line, Ink::Limit, 1.0, 1.5);
-                y += 9.0;
+            for top in &tops {
+                let mut y = top + WORDS;
+                while y < top + ROW {
+                    let line = [(at(limit), y), (at(limit), (y + 5.0).min(top + ROW))];
+                    sheet.path(&line, Ink::Limit, 1.0, 1.5);
+                    y += 9.0;
+                }
             }
         }
         let mut top = TOP;
