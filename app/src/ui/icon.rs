@@ -89,6 +89,8 @@ pub enum Glyph {
     Promote,
     /// Shield.
     Shield,
+    /// A flask.
+    Experiments,
 }
 
 impl Glyph {
@@ -178,6 +180,9 @@ impl Glyph {
                 r#"<circle data-fill="" cx="8" cy="11.75" r="1.1"/><path d="M5.25 9a3.9 3.9 0 0 1 5.5 0M2.75 6.4a7.4 7.4 0 0 1 10.5 0"/>"#
             }
             Self::Promote => r#"<path d="M8 13.25V5.5M4.75 8.5 8 5.25l3.25 3.25M3.5 2.5h9"/>"#,
+            Self::Experiments => {
+                r#"<path d="M6.25 2.25h3.5M7 2.25v4L3.25 12.5a.85.85 0 0 0 .75 1.25h8a.85.85 0 0 0 .75-1.25L9 6.25v-4M5 10.25h6"/>"#
+            }
             Self::Shield => {
                 r#"<path d="M8 1.75 13 3.5v4.25c0 3-2 5.25-5 6.5-3-1.25-5-3.5-5-6.5V3.5zM5.75 8l1.6 1.6 3-3.1"/>"#
             }
