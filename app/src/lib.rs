@@ -12,6 +12,7 @@ pub mod live;
 
 mod approvals;
 mod audit;
+mod calculators;
 mod home;
 mod prompts;
 mod releases;
@@ -80,6 +81,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("runs/:id") view=runs::RunPage/>
                     <Route path=path!("approvals") view=approvals::ApprovalsPage/>
                     <Route path=path!("approvals/:id") view=approvals::ReviewPage/>
+                    <Route path=path!("calculators") view=calculators::CalculatorsPage/>
                     <Route path=path!("audit") view=audit::AuditPage/>
                     <Route path=path!("audit/:sequence") view=audit::EntryPage/>
                     <Route path=path!("settings") view=settings::MembersPage/>
