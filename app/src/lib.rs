@@ -10,6 +10,7 @@ pub mod error;
 pub mod frame;
 pub mod live;
 
+mod advisor;
 mod approvals;
 mod audit;
 mod calculators;
@@ -81,6 +82,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("runs/:id") view=runs::RunPage/>
                     <Route path=path!("approvals") view=approvals::ApprovalsPage/>
                     <Route path=path!("approvals/:id") view=approvals::ReviewPage/>
+                    <Route path=path!("advisor") view=advisor::AdvisorPage/>
                     <Route path=path!("calculators") view=calculators::CalculatorsPage/>
                     <Route path=path!("audit") view=audit::AuditPage/>
                     <Route path=path!("audit/:sequence") view=audit::EntryPage/>

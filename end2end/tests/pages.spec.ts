@@ -22,6 +22,10 @@ const PAGES: [path: string, heading: string | RegExp][] = [
   [`${PROJECT}/runs`, 'Runs'],
   [`${PROJECT}/runs?launch=1`, 'Runs'],
   [`${PROMPT}?tab=evals`, 'support/triage'],
+  ...['sample-size', 'detectable-effect', 'z-test', 'always-valid', 'sample-ratio', 'threshold-risk', 'cache-cost']
+    .map((tool): [string, string] => [`${PROJECT}/calculators?tool=${tool}`, 'Calculators']),
+  [`${PROJECT}/advisor`, 'Advisor'],
+  [`${PROJECT}/advisor?prompts=few&people=several&changes=weekly&recovery=deploy&proof=team`, 'Advisor'],
   [`${PROJECT}/audit`, 'Audit'],
   [`${PROJECT}/audit/2`, /./],
   [`${PROJECT}/settings`, /Members|Settings/],

@@ -100,7 +100,10 @@ fn by_units(answer: &Value, wanted: f64) -> Option<Extra> {
         .collect();
     Some(Extra {
         plot: Some(Plot::Curve {
-            points: points.iter().map(|(total, power)| (float(*total), *power)).collect(),
+            points: points
+                .iter()
+                .map(|(total, power)| (float(*total), *power))
+                .collect(),
             wanted,
             ends: ["0".to_owned(), format!("{} units", grouped(last))],
             axis: "Units in all",
@@ -198,7 +201,11 @@ fn by_arm(answer: &Value, typed: &[String]) -> Option<Extra> {
         .map(|(index, (observed, share))| {
             let expected = total * share / weight;
             vec![
-                if index == 0 { "Control".to_owned() } else { format!("Challenger {index}") },
+                if index == 0 {
+                    "Control".to_owned()
+                } else {
+                    format!("Challenger {index}")
+                },
                 grouped(count(*observed)),
                 format!("{expected:.1}"),
                 format!("{} %", signed((observed - expected) / expected)),
@@ -219,7 +226,13 @@ fn by_keys(traffic: Traffic, prices: Prices) -> Option<Extra> {
     let rows: Vec<Vec<String>> = [1.0, 10.0, 100.0, 1_000.0, 10_000.0]
         .into_iter()
         .filter_map(|distinct_keys| {
-            let cost = invalidation_cost(Traffic { distinct_keys, ..traffic }, prices)?;
+            let cost = invalidation_cost(
+                Traffic {
+                    distinct_keys,
+                    ..traffic
+                },
+                prices,
+            )?;
             Some(vec![
                 grouped(count(distinct_keys)),
                 format!("{:.1}", cost.expected_writes),
@@ -318,7 +331,11 @@ fn curve(points: &[(f64, f64)], wanted: f64, ends: [String; 2], axis: &'static s
         .enumerate()
         .map(|(index, (x, power))| {
             let command = if index == 0 { 'M' } else { 'L' };
-            format!("{command}{:.2} {:.2}", x / most * 100.0, 100.0 - power * 100.0)
+            format!(
+                "{command}{:.2} {:.2}",
+                x / most * 100.0,
+                100.0 - power * 100.0
+            )
         })
         .collect();
     let at = 100.0 - wanted * 100.0;
@@ -394,7 +411,11 @@ fn intervals_view(intervals: &[(&'static str, f64, Interval)]) -> AnyView {
 }
 
 fn points(interval: Interval) -> String {
-    format!("{} to {} pp", signed(interval.lower), signed(interval.upper))
+    format!(
+        "{} to {} pp",
+        signed(interval.lower),
+        signed(interval.upper)
+    )
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
@@ -418,7 +439,11 @@ mod tests {
     #[test]
     fn every_tool_that_has_more_to_show_does() {
         for tool in Tool::ALL {
-            let typed: Vec<String> = tool.specs().iter().map(|spec| spec.initial.to_owned()).collect();
+            let typed: Vec<String> = tool
+                .specs()
+                .iter()
+                .map(|spec| spec.initial.to_owned())
+                .collect();
             let answer = tool.compute(&typed).unwrap();
             let extra = read(tool, &typed, &answer);
             assert_eq!(extra.is_some(), tool != Tool::Threshold, "{tool:?}");
@@ -431,7 +456,11 @@ mod tests {
     fn the_curve_meets_the_power_that_was_asked_for() {
         let typed: Vec<String> = ["80", "1000", "5", "80"].map(str::to_owned).to_vec();
         let answer = Tool::Effect.compute(&typed).unwrap();
-        let Some(Extra { plot: Some(Plot::Curve { points, .. }), .. }) = read(Tool::Effect, &typed, &answer) else {
+        let Some(Extra {
+            plot: Some(Plot::Curve { points, .. }),
+            ..
+        }) = read(Tool::Effect, &typed, &answer)
+        else {
             panic!("no curve");
         };
         assert!((points[9].1 - 0.8).abs() < 0.001, "{:?}", points[9]);

@@ -76,7 +76,11 @@ fn number(label: &'static str, value: Option<String>, note: impl Into<String>) -
 
 /// `−0.4 to +6.4 pp`.
 fn points(interval: Interval) -> String {
-    format!("{} to {} pp", signed(interval.lower), signed(interval.upper))
+    format!(
+        "{} to {} pp",
+        signed(interval.lower),
+        signed(interval.upper)
+    )
 }
 
 /// Percent with as many digits as it takes to see something.
@@ -158,8 +162,16 @@ fn size(answer: Answer, typed: impl Fn(&'static str) -> f64) -> Finding {
         .unwrap_or_default();
     let took = in_days(total).map_or_else(String::new, |days| format!(", {days} of traffic"));
     let mut numbers = vec![
-        number("Units in each arm", Some(arms), "control first where they differ"),
-        number("Units in all", Some(grouped(total)), "decided once, at the end"),
+        number(
+            "Units in each arm",
+            Some(arms),
+            "control first where they differ",
+        ),
+        number(
+            "Units in all",
+            Some(grouped(total)),
+            "decided once, at the end",
+        ),
         number(
             "Looked at every day",
             always.map(grouped),
@@ -265,7 +277,9 @@ fn compare(answer: Answer, alpha: f64) -> Finding {
             number("p-value", p.map(p_value), test),
             number(
                 "z",
-                answer.number("/z").map(|z| format!("{z:.3}").replace('-', "−")),
+                answer
+                    .number("/z")
+                    .map(|z| format!("{z:.3}").replace('-', "−")),
                 "standard errors from no difference",
             ),
             number(
@@ -285,19 +299,23 @@ fn always_valid(answer: Answer, alpha: f64) -> Finding {
     let interval = answer.interval("/sequential/interval");
     let p = answer.number("/sequential/p_value");
     let (tone, judgement) = match interval {
-        Some(interval) if interval.lower > 0.0 => {
-            (Tone::Good, "0 is outside: the challenger is better, and this may be said today.".to_owned())
-        }
-        Some(interval) if interval.upper < 0.0 => {
-            (Tone::Bad, "0 is outside: the challenger is worse, and this may be said today.".to_owned())
-        }
+        Some(interval) if interval.lower > 0.0 => (
+            Tone::Good,
+            "0 is outside: the challenger is better, and this may be said today.".to_owned(),
+        ),
+        Some(interval) if interval.upper < 0.0 => (
+            Tone::Bad,
+            "0 is outside: the challenger is worse, and this may be said today.".to_owned(),
+        ),
         Some(_) => (
             Tone::Info,
             "0 is inside: too early to say. Looking again tomorrow costs nothing.".to_owned(),
         ),
         None => (Tone::Warn, answer.reason()),
     };
-    let fixed = answer.interval("/interval").map_or_else(String::new, points);
+    let fixed = answer
+        .interval("/interval")
+        .map_or_else(String::new, points);
     let shown = interval.map_or_else(|| "no interval yet".to_owned(), points);
     Finding {
         tone,
@@ -306,13 +324,21 @@ fn always_valid(answer: Answer, alpha: f64) -> Finding {
             signed(difference),
         ),
         numbers: vec![
-            number("Always-valid interval", interval.map(points), "true at every look at once"),
+            number(
+                "Always-valid interval",
+                interval.map(points),
+                "true at every look at once",
+            ),
             number(
                 "Always-valid p-value",
                 p.map(p_value),
                 "may be read at any time",
             ),
-            number("Fixed-horizon interval", Some(fixed), "true only if looked at once"),
+            number(
+                "Fixed-horizon interval",
+                Some(fixed),
+                "true only if looked at once",
+            ),
             arm("Control", answer, "/control", &level),
             arm("Challenger", answer, "/treatment", &level),
         ],
@@ -426,7 +452,11 @@ fn arm(label: &'static str, answer: Answer, path: &str, level: &str) -> Number {
             )
         },
     );
-    number(label, answer.number(&format!("{path}/rate")).map(percent), note)
+    number(
+        label,
+        answer.number(&format!("{path}/rate")).map(percent),
+        note,
+    )
 }
 
 /// `95 %`, of the intervals.
@@ -497,11 +527,17 @@ mod tests {
             (Tool::Effect, vec!["100", "1000", "5", "80"]),
             (Tool::Size, vec!["0", "100", "5", "80", "1:1", ""]),
             (Tool::Threshold, vec!["1", "0", "0", "5", "1", "1", "0"]),
-            (Tool::Threshold, vec!["1000000000", "50", "0.001", "5", "1", "1", "0"]),
+            (
+                Tool::Threshold,
+                vec!["1000000000", "50", "0.001", "5", "1", "1", "0"],
+            ),
             (Tool::Cache, vec!["0", "0", "0", "0", "0", "0"]),
         ] {
             let found = format!("{:?}", found(tool, &texts));
-            assert!(!found.contains("NaN") && !found.contains("inf"), "{tool:?} {found}");
+            assert!(
+                !found.contains("NaN") && !found.contains("inf"),
+                "{tool:?} {found}"
+            );
         }
     }
 }

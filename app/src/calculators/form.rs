@@ -1,10 +1,6 @@
 //! One calculator: its fields, and beside them what comes of them while one types.
 
-use domain::{
-    cache::cost::Prices,
-    cost::Price,
-    field::FieldError,
-};
+use domain::{cache::cost::Prices, cost::Price, field::FieldError};
 use leptos::prelude::*;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 use wasm_bindgen::JsValue;
@@ -16,7 +12,7 @@ use super::{
 };
 use crate::{
     prompts::links::{segment, with_query},
-    ui::{Field, Icon, Glyph, described_by},
+    ui::{Field, Glyph, Icon, described_by},
 };
 
 /// What is in the form: each field as typed, and the model whose prices were taken.
@@ -73,11 +69,7 @@ impl Typed {
     }
 
     fn address(&self, project: &str, tool: Tool) -> String {
-        let mut address = format!(
-            "/p/{}/calculators?tool={}",
-            segment(project),
-            tool.word()
-        );
+        let mut address = format!("/p/{}/calculators?tool={}", segment(project), tool.word());
         // Empty fields are said too: they are not as at first.
         for (spec, text) in tool.specs().iter().zip(&self.fields) {
             let one = with_query(String::new(), &[(spec.name, text)]);
@@ -90,7 +82,8 @@ impl Typed {
                 }
             }
         }
-        if let Some(model) = with_query(String::new(), &[("model", &self.model)]).strip_prefix('?') {
+        if let Some(model) = with_query(String::new(), &[("model", &self.model)]).strip_prefix('?')
+        {
             address.push('&');
             address.push_str(model);
         }
@@ -112,12 +105,14 @@ fn write_address(address: &str) {
 pub fn Calculator(project: String, tool: Tool, prices: Vec<Price>) -> impl IntoView {
     let params = use_query_map();
     let prices = StoredValue::new(prices);
-    let read = move |params: &ParamsMap| prices.with_value(|prices| Typed::read(tool, params, prices));
+    let read =
+        move |params: &ParamsMap| prices.with_value(|prices| Typed::read(tool, params, prices));
     let typed = RwSignal::new(params.with_untracked(read));
     // Another address of the same tool: somebody went back, or followed a link.
     Effect::new(move |before: Option<()>| {
         let found = params.with(read);
-        let is_here = params.with(|params| Tool::from_word(params.get_str("tool").unwrap_or_default()) == tool);
+        let is_here = params
+            .with(|params| Tool::from_word(params.get_str("tool").unwrap_or_default()) == tool);
         if before.is_some() && is_here {
             typed.set(found);
         }
@@ -196,7 +191,7 @@ fn Control(
         <Field id=spec.name label=spec.label hint=spec.hint error is_optional=spec.is_optional>
             <input
                 class="input" id=spec.name name=spec.name inputmode="decimal" autocomplete="off" data-align="end"
-                value=text() prop:value=text on:input=input on:change=move |_| keep.run(())
+                value=untrack(text) prop:value=text on:input=input on:change=move |_| keep.run(())
                 aria-describedby=described_by(spec.name)
                 aria-invalid=move || error.with(Option::is_some).then_some("true")
             />

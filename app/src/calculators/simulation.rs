@@ -54,7 +54,9 @@ fn refusal(setup: Setup) -> Option<&'static str> {
     } else if setup.baseline <= 0.0 || setup.baseline >= 1.0 {
         Some("At a rate of 0 or 100 % nothing varies, so there is nothing to simulate.")
     } else if work > MAX_WORK {
-        Some("So many units at so many looks would hold this page up: take fewer, or run cueline stats simulate.")
+        Some(
+            "So many units at so many looks would hold this page up: take fewer, or run cueline stats simulate.",
+        )
     } else {
         None
     }
@@ -218,7 +220,10 @@ fn Counts(run: Run, setup: Setup) -> impl IntoView {
         1 => "at the one look".to_owned(),
         looks => format!("at any of {} looks", grouped(u64::from(looks))),
     };
-    let threshold = format!("Ship at +{:.1} pp, once at the end", setup.threshold * 100.0);
+    let threshold = format!(
+        "Ship at +{:.1} pp, once at the end",
+        setup.threshold * 100.0
+    );
     let rules: [(String, fn(&Tally) -> u32); 4] = [
         (threshold, |tally| tally.threshold),
         (format!("z-test, believed {looks}"), |tally| tally.peeked),
@@ -228,17 +233,28 @@ fn Counts(run: Run, setup: Setup) -> impl IntoView {
     let scale = Memo::new(move |_| {
         let tally = run.tally.get();
         let most = rules_most(&tally);
-        [0.1, 0.2, 0.5].into_iter().find(|end| most <= *end).unwrap_or(1.0)
+        [0.1, 0.2, 0.5]
+            .into_iter()
+            .find(|end| most <= *end)
+            .unwrap_or(1.0)
     });
     let rows = rules
         .into_iter()
         .map(|(name, of)| {
             let found = move || run.tally.with(|tally| (of(tally), tally.rate(of(tally))));
             let count = move || grouped(u64::from(found().0));
-            let rate = move || found().1.map_or_else(|| "–".to_owned(), |(rate, _)| percent(rate));
+            let rate = move || {
+                found()
+                    .1
+                    .map_or_else(|| "–".to_owned(), |(rate, _)| percent(rate))
+            };
             let range = move || {
                 found().1.map_or_else(String::new, |(_, interval)| {
-                    format!("{:.1} to {:.1} %", interval.lower * 100.0, interval.upper * 100.0)
+                    format!(
+                        "{:.1} to {:.1} %",
+                        interval.lower * 100.0,
+                        interval.upper * 100.0
+                    )
                 })
             };
             let shape = move || bar(found().1, setup.alpha, scale.get());
@@ -282,11 +298,16 @@ fn Counts(run: Run, setup: Setup) -> impl IntoView {
 
 /// The highest share among the rules.
 fn rules_most(tally: &Tally) -> f64 {
-    [tally.threshold, tally.peeked, tally.fixed, tally.always_valid]
-        .into_iter()
-        .filter_map(|count| tally.rate(count))
-        .map(|(_, interval)| interval.upper)
-        .fold(0.0, f64::max)
+    [
+        tally.threshold,
+        tally.peeked,
+        tally.fixed,
+        tally.always_valid,
+    ]
+    .into_iter()
+    .filter_map(|count| tally.rate(count))
+    .map(|(_, interval)| interval.upper)
+    .fold(0.0, f64::max)
 }
 
 fn bar(found: Option<(f64, Interval)>, alpha: f64, scale: f64) -> String {
@@ -300,7 +321,9 @@ fn bar(found: Option<(f64, Interval)>, alpha: f64, scale: f64) -> String {
             at(interval.upper)
         )
     });
-    format!(r#"{bar}<line class="plot-zero" x1="{promised:.2}" x2="{promised:.2}" y1="0" y2="20"/>"#)
+    format!(
+        r#"{bar}<line class="plot-zero" x1="{promised:.2}" x2="{promised:.2}" y1="0" y2="20"/>"#
+    )
 }
 
 /// What it came to, said once at the end.
@@ -342,19 +365,40 @@ mod tests {
             .map(|spec| spec.initial.to_owned())
             .collect();
         let setup = setup(&typed).unwrap();
-        assert_eq!((setup.n, setup.looks, setup.tests, setup.seed), (50, 14, 10_000, 1));
+        assert_eq!(
+            (setup.n, setup.looks, setup.tests, setup.seed),
+            (50, 14, 10_000, 1)
+        );
         assert_eq!(refusal(setup), None);
         assert!(Simulation::new(setup).is_some());
         assert!(refusal(Setup { looks: 51, ..setup }).is_some());
-        assert!(refusal(Setup { baseline: 1.0, ..setup }).is_some());
-        assert!(refusal(Setup { n: 1_000_000_000, ..setup }).is_some());
+        assert!(
+            refusal(Setup {
+                baseline: 1.0,
+                ..setup
+            })
+            .is_some()
+        );
+        assert!(
+            refusal(Setup {
+                n: 1_000_000_000,
+                ..setup
+            })
+            .is_some()
+        );
     }
 
     #[test]
     fn bars_stay_in_the_picture() {
-        let wide = Interval { lower: 0.2, upper: 0.9 };
+        let wide = Interval {
+            lower: 0.2,
+            upper: 0.9,
+        };
         let shape = bar(Some((0.5, wide)), 0.05, 0.5);
-        assert!(shape.contains(r#"width="100.00""#) && !shape.contains("180"), "{shape}");
+        assert!(
+            shape.contains(r#"width="100.00""#) && !shape.contains("180"),
+            "{shape}"
+        );
         assert!(!bar(None, 0.05, 0.1).contains("NaN"));
     }
 }

@@ -122,24 +122,56 @@ const POWER: Spec = spec("power", "power", "Power, %", Unit::Percent, "80")
 const PART: &str = "must be a whole number, no more than the units";
 
 const CONTROL: [Spec; 2] = [
-    spec("successes_a", "control.successes", "Control: successes", Unit::Count, "800").legal(PART),
+    spec(
+        "successes_a",
+        "control.successes",
+        "Control: successes",
+        Unit::Count,
+        "800",
+    )
+    .legal(PART),
     spec("n_a", "control.n", "Control: units", Unit::Count, "1000"),
 ];
 const TREATMENT: [Spec; 2] = [
-    spec("successes_b", "treatment.successes", "Challenger: successes", Unit::Count, "830").legal(PART),
-    spec("n_b", "treatment.n", "Challenger: units", Unit::Count, "1000"),
+    spec(
+        "successes_b",
+        "treatment.successes",
+        "Challenger: successes",
+        Unit::Count,
+        "830",
+    )
+    .legal(PART),
+    spec(
+        "n_b",
+        "treatment.n",
+        "Challenger: units",
+        Unit::Count,
+        "1000",
+    ),
 ];
 
 const SIZE: &[Spec] = &[
     rate("Rate today, %", "80").hint("The share of units that succeed now."),
-    spec("effect", "effect", "Effect to find, percentage points", Unit::Percent, "5")
-        .hint("The smallest change worth knowing; below 0 for a drop.")
-        .legal("must not be 0, and the rate with it must be from 0 to 100 %"),
+    spec(
+        "effect",
+        "effect",
+        "Effect to find, percentage points",
+        Unit::Percent,
+        "5",
+    )
+    .hint("The smallest change worth knowing; below 0 for a drop.")
+    .legal("must not be 0, and the rate with it must be from 0 to 100 %"),
     ALPHA,
     POWER,
-    spec("weights", "weights", "Split of the arms", Unit::Numbers, "1:1")
-        .hint("Control first, such as 9:1 or 1:1:1.")
-        .legal("must be two or more numbers above 0, such as 1:1"),
+    spec(
+        "weights",
+        "weights",
+        "Split of the arms",
+        Unit::Numbers,
+        "1:1",
+    )
+    .hint("Control first, such as 9:1 or 1:1:1.")
+    .legal("must be two or more numbers above 0, such as 1:1"),
     spec("per_day", "", "Units a day", Unit::Number, "")
         .hint("To say how many days it takes.")
         .legal("must be above 0")
@@ -154,21 +186,45 @@ const EFFECT: &[Spec] = &[
 ];
 const COMPARE: &[Spec] = &[CONTROL[0], CONTROL[1], TREATMENT[0], TREATMENT[1], ALPHA];
 const RATIO: &[Spec] = &[
-    spec("observed", "observed", "Units of each arm", Unit::Counts, "5170 4830")
-        .hint("Control first, with spaces between.")
-        .legal("must be two or more whole numbers from 0 to a billion"),
-    spec("weights", "weights", "Split that was configured", Unit::Numbers, "1:1")
-        .hint("In the same order, such as 1:1.")
-        .legal("must be as many numbers above 0 as there are arms"),
+    spec(
+        "observed",
+        "observed",
+        "Units of each arm",
+        Unit::Counts,
+        "5170 4830",
+    )
+    .hint("Control first, with spaces between.")
+    .legal("must be two or more whole numbers from 0 to a billion"),
+    spec(
+        "weights",
+        "weights",
+        "Split that was configured",
+        Unit::Numbers,
+        "1:1",
+    )
+    .hint("In the same order, such as 1:1.")
+    .legal("must be as many numbers above 0 as there are arms"),
 ];
 const THRESHOLD: &[Spec] = &[
     spec("n", "n", "Units in each arm", Unit::Count, "50"),
     rate("True rate of both arms, %", "70").hint("Both are the same: every winner is a false one."),
-    spec("threshold", "threshold", "Ship at an observed gain of, percentage points", Unit::Percent, "5")
-        .legal("must be from 0 to 100"),
-    spec("alpha", "", "Error rate α of the tests, %", Unit::Percent, "5")
-        .legal("must be above 0 and at most 50 %")
-        .range(1e-12, 0.5),
+    spec(
+        "threshold",
+        "threshold",
+        "Ship at an observed gain of, percentage points",
+        Unit::Percent,
+        "5",
+    )
+    .legal("must be from 0 to 100"),
+    spec(
+        "alpha",
+        "",
+        "Error rate α of the tests, %",
+        Unit::Percent,
+        "5",
+    )
+    .legal("must be above 0 and at most 50 %")
+    .range(1e-12, 0.5),
     spec("looks", "", "Looks", Unit::Count, "14")
         .hint("How often somebody looks, evenly spread.")
         .legal("must be from 1 to 1,000")
@@ -182,16 +238,52 @@ const THRESHOLD: &[Spec] = &[
         .range(0.0, 1e9),
 ];
 const CACHE: &[Spec] = &[
-    spec("requests", "requests_per_hour", "Requests an hour", Unit::Number, "10000"),
-    spec("tokens", "tokens", "Cached tokens that change", Unit::Number, "5120")
-        .hint("From the first changed block to the last breakpoint."),
-    spec("keys", "distinct_keys", "Distinct prefixes", Unit::Number, "1")
-        .hint("1 for one shared system prompt; else one a tenant or a conversation."),
-    spec("ttft", "ttft_ms", "Time to first token, ms", Unit::Number, "2000")
-        .hint("Requests that arrive meanwhile miss too."),
-    spec("write", "prices.write", "Cache write, US dollars per million tokens", Unit::Number, "3.75")
-        .hint("For 5 minutes."),
-    spec("read", "prices.read", "Cache read, US dollars per million tokens", Unit::Number, "0.30"),
+    spec(
+        "requests",
+        "requests_per_hour",
+        "Requests an hour",
+        Unit::Number,
+        "10000",
+    ),
+    spec(
+        "tokens",
+        "tokens",
+        "Cached tokens that change",
+        Unit::Number,
+        "5120",
+    )
+    .hint("From the first changed block to the last breakpoint."),
+    spec(
+        "keys",
+        "distinct_keys",
+        "Distinct prefixes",
+        Unit::Number,
+        "1",
+    )
+    .hint("1 for one shared system prompt; else one a tenant or a conversation."),
+    spec(
+        "ttft",
+        "ttft_ms",
+        "Time to first token, ms",
+        Unit::Number,
+        "2000",
+    )
+    .hint("Requests that arrive meanwhile miss too."),
+    spec(
+        "write",
+        "prices.write",
+        "Cache write, US dollars per million tokens",
+        Unit::Number,
+        "3.75",
+    )
+    .hint("For 5 minutes."),
+    spec(
+        "read",
+        "prices.read",
+        "Cache read, US dollars per million tokens",
+        Unit::Number,
+        "0.30",
+    ),
 ];
 
 impl Tool {
@@ -248,8 +340,12 @@ impl Tool {
             Self::Compare => "Is the difference more than chance, asked once at the planned end?",
             Self::AlwaysValid => "What may be said today, if somebody looks every day?",
             Self::Ratio => "Did the arms get the units they should have?",
-            Self::Threshold => "How often does “ship if it gains at least this much” ship nothing at all?",
-            Self::Cache => "What does a change cost because prefixes that were warm are written again?",
+            Self::Threshold => {
+                "How often does “ship if it gains at least this much” ship nothing at all?"
+            }
+            Self::Cache => {
+                "What does a change cost because prefixes that were warm are written again?"
+            }
         }
     }
 
@@ -406,7 +502,10 @@ fn list(text: &str) -> Option<Vec<f64>> {
 
 /// A count as JSON; what is too large or negative is for `domain` to refuse.
 fn whole(number: f64) -> Option<Value> {
-    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "checked to be whole and small"
+    )]
     (number.fract() == 0.0 && number.abs() <= 1e15).then(|| json!(number as i64))
 }
 
@@ -419,7 +518,10 @@ mod tests {
     }
 
     fn initial(tool: Tool) -> Vec<String> {
-        tool.specs().iter().map(|spec| spec.initial.to_owned()).collect()
+        tool.specs()
+            .iter()
+            .map(|spec| spec.initial.to_owned())
+            .collect()
     }
 
     #[test]
