@@ -326,21 +326,14 @@ impl Plot {
 
 fn curve(points: &[(f64, f64)], wanted: f64, ends: [String; 2], axis: &'static str) -> AnyView {
     let most = points.last().map_or(1.0, |point| point.0);
-    let line: String = points
+    let line = points
         .iter()
-        .enumerate()
-        .map(|(index, (x, power))| {
-            let command = if index == 0 { 'M' } else { 'L' };
-            format!(
-                "{command}{:.2} {:.2}",
-                x / most * 100.0,
-                100.0 - power * 100.0
-            )
-        })
-        .collect();
+        .map(|(x, power)| format!("{:.2} {:.2}", x / most * 100.0, 100.0 - power * 100.0))
+        .collect::<Vec<_>>()
+        .join("L");
     let at = 100.0 - wanted * 100.0;
     let shape = format!(
-        r#"<path class="plot-axis" d="M0 0V100H100"/><path class="plot-grid" d="M0 50H100"/><path class="plot-wanted" d="M0 {at:.2}H100M50 0V100"/><path class="plot-line" d="{line}"/>"#
+        r#"<path class="plot-axis" d="M0 0V100H100"/><path class="plot-grid" d="M0 50H100"/><path class="plot-wanted" d="M0 {at:.2}H100M50 0V100"/><path class="plot-line" d="M{line}"/>"#
     );
     let [from, to] = ends;
     let finding = format!(

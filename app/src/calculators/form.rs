@@ -74,12 +74,11 @@ impl Typed {
         for (spec, text) in tool.specs().iter().zip(&self.fields) {
             let one = with_query(String::new(), &[(spec.name, text)]);
             address.push('&');
-            match one.strip_prefix('?') {
-                Some(pair) => address.push_str(pair),
-                None => {
-                    address.push_str(spec.name);
-                    address.push('=');
-                }
+            if let Some(pair) = one.strip_prefix('?') {
+                address.push_str(pair);
+            } else {
+                address.push_str(spec.name);
+                address.push('=');
             }
         }
         if let Some(model) = with_query(String::new(), &[("model", &self.model)]).strip_prefix('?')

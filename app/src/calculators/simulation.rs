@@ -213,6 +213,9 @@ fn Progress(run: Run, tests: Signal<u32>) -> impl IntoView {
     }
 }
 
+/// One of the counts.
+type Of = fn(&Tally) -> u32;
+
 /// The counts so far, a rule a row.
 #[component]
 fn Counts(run: Run, setup: Setup) -> impl IntoView {
@@ -224,7 +227,7 @@ fn Counts(run: Run, setup: Setup) -> impl IntoView {
         "Ship at +{:.1} pp, once at the end",
         setup.threshold * 100.0
     );
-    let rules: [(String, fn(&Tally) -> u32); 4] = [
+    let rules: [(String, Of); 4] = [
         (threshold, |tally| tally.threshold),
         (format!("z-test, believed {looks}"), |tally| tally.peeked),
         ("z-test, once at the end".to_owned(), |tally| tally.fixed),
