@@ -4,10 +4,14 @@
 use domain::stats::Interval;
 use serde_json::Value;
 
+mod rates;
+
+use rates::{always_valid, compare};
+
 use super::tool::Tool;
 use crate::{
     prompts::words::{counted, grouped},
-    runs::words::{dollars, p_value, percent, signed},
+    runs::words::{dollars, p_value, percent},
     ui::{Tone, error::sentence},
 };
 
@@ -72,15 +76,6 @@ fn number(label: &'static str, value: Option<String>, note: impl Into<String>) -
         value: value.unwrap_or_else(|| DASH.to_owned()),
         note: note.into(),
     }
-}
-
-/// `−0.4 to +6.4 pp`.
-fn points(interval: Interval) -> String {
-    format!(
-        "{} to {} pp",
-        signed(interval.lower),
-        signed(interval.upper)
-    )
 }
 
 /// Percent with as many digits as it takes to see something.
@@ -219,132 +214,6 @@ fn effect(answer: Answer, typed: impl Fn(&'static str) -> f64) -> Finding {
     }
 }
 
-fn compare(answer: Answer, alpha: f64) -> Finding {
-    let (Some(difference), Some(interval)) =
-        (answer.number("/difference"), answer.interval("/interval"))
-    else {
-        return nothing(answer);
-    };
-    let level = level(alpha);
-    let p = answer.number("/p_value");
-    let is_fisher = answer.0["method"] == "fisher_exact";
-    let test = if is_fisher {
-        "Fisher’s exact test, because a cell expects fewer than 5"
-    } else {
-        "two-sided, pooled z-test"
-    };
-    let is_found = p.is_some_and(|p| p < alpha);
-    let direction = if difference < 0.0 { "lower" } else { "higher" };
-    let judgement = match p {
-        Some(p) if is_found => format!(
-            "That is more than chance explains: {} is below {}.",
-            p_is(p),
-            percent(alpha)
-        ),
-        Some(p) => format!(
-            "Chance alone explains it: {} is not below {}.",
-            p_is(p),
-            percent(alpha)
-        ),
-        None => answer.reason(),
-    };
-    let tone = match (is_found, difference < 0.0) {
-        (false, _) => Tone::Info,
-        (true, false) => Tone::Good,
-        (true, true) => Tone::Bad,
-    };
-    let lift = answer.number("/relative_lift");
-    let lift_note = answer.interval("/relative_lift_interval").map_or_else(
-        || "needs a success in both arms".to_owned(),
-        |lift| {
-            format!(
-                "{level} interval {} to {} % (Katz)",
-                signed(lift.lower),
-                signed(lift.upper)
-            )
-        },
-    );
-    Finding {
-        tone,
-        sentence: format!(
-            "The challenger’s rate is {:.1} pp {direction}, {level} interval {}. {judgement} It holds if asked once, at the planned end.",
-            difference.abs() * 100.0,
-            points(interval),
-        ),
-        numbers: vec![
-            arm("Control", answer, "/control", &level),
-            arm("Challenger", answer, "/treatment", &level),
-            number("p-value", p.map(p_value), test),
-            number(
-                "z",
-                answer
-                    .number("/z")
-                    .map(|z| format!("{z:.3}").replace('-', "−")),
-                "standard errors from no difference",
-            ),
-            number(
-                "Relative lift",
-                lift.map(|lift| format!("{} %", signed(lift))),
-                lift_note,
-            ),
-        ],
-    }
-}
-
-fn always_valid(answer: Answer, alpha: f64) -> Finding {
-    let Some(difference) = answer.number("/difference") else {
-        return nothing(answer);
-    };
-    let level = level(alpha);
-    let interval = answer.interval("/sequential/interval");
-    let p = answer.number("/sequential/p_value");
-    let (tone, judgement) = match interval {
-        Some(interval) if interval.lower > 0.0 => (
-            Tone::Good,
-            "0 is outside: the challenger is better, and this may be said today.".to_owned(),
-        ),
-        Some(interval) if interval.upper < 0.0 => (
-            Tone::Bad,
-            "0 is outside: the challenger is worse, and this may be said today.".to_owned(),
-        ),
-        Some(_) => (
-            Tone::Info,
-            "0 is inside: too early to say. Looking again tomorrow costs nothing.".to_owned(),
-        ),
-        None => (Tone::Warn, answer.reason()),
-    };
-    let fixed = answer
-        .interval("/interval")
-        .map_or_else(String::new, points);
-    let shown = interval.map_or_else(|| "no interval yet".to_owned(), points);
-    Finding {
-        tone,
-        sentence: format!(
-            "The difference is {} pp, always-valid {level} interval {shown}. {judgement}",
-            signed(difference),
-        ),
-        numbers: vec![
-            number(
-                "Always-valid interval",
-                interval.map(points),
-                "true at every look at once",
-            ),
-            number(
-                "Always-valid p-value",
-                p.map(p_value),
-                "may be read at any time",
-            ),
-            number(
-                "Fixed-horizon interval",
-                Some(fixed),
-                "true only if looked at once",
-            ),
-            arm("Control", answer, "/control", &level),
-            arm("Challenger", answer, "/treatment", &level),
-        ],
-    }
-}
-
 fn ratio(answer: Answer) -> Finding {
     let (Some(p), Some(chi)) = (answer.number("/p_value"), answer.number("/chi_square")) else {
         return nothing(answer);
@@ -441,30 +310,6 @@ fn nothing(answer: Answer) -> Finding {
     }
 }
 
-fn arm(label: &'static str, answer: Answer, path: &str, level: &str) -> Number {
-    let note = answer.interval(&format!("{path}/interval")).map_or_else(
-        || "no units".to_owned(),
-        |interval| {
-            format!(
-                "{level} interval {:.1} to {:.1} %",
-                interval.lower * 100.0,
-                interval.upper * 100.0
-            )
-        },
-    );
-    number(
-        label,
-        answer.number(&format!("{path}/rate")).map(percent),
-        note,
-    )
-}
-
-/// `95 %`, of the intervals.
-fn level(alpha: f64) -> String {
-    let level = format!("{:.2}", (1.0 - alpha) * 100.0);
-    format!("{} %", level.trim_end_matches('0').trim_end_matches('.'))
-}
-
 #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
 const fn float(count: u64) -> f64 {
     count as f64
@@ -480,64 +325,4 @@ fn rounded(number: f64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(tool: Tool, texts: &[&str]) -> Finding {
-        let typed: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
-        let answer = tool.compute(&typed).unwrap();
-        read(tool, &typed, &answer)
-    }
-
-    #[test]
-    fn results_read_as_sentences() {
-        assert_eq!(
-            found(Tool::Size, &["80", "5", "5", "80", "1:1", "200"]).sentence,
-            "To find a change from 80.0 % to 85.0 % takes 1,812 units in all, 10 days of traffic. \
-             Looking every day needs up to 4,018 units, 122 % more, and may stop sooner."
-        );
-        assert_eq!(
-            found(Tool::Compare, &["800", "1000", "830", "1000", "5"]).sentence,
-            "The challenger’s rate is 3.0 pp higher, 95 % interval −0.4 to +6.4 pp. Chance alone explains it: \
-             p = 0.08 is not below 5.0 %. It holds if asked once, at the planned end."
-        );
-        assert_eq!(
-            found(Tool::Threshold, &["50", "70", "5", "5", "10", "10000", "1"]).sentence,
-            "With 50 units in each arm and no difference at all, an observed gain of 5.0 pp or more turns up in 29.3 % of tests, one in 3."
-        );
-        assert_eq!(found(Tool::Ratio, &["5170 4830", "1:1"]).tone, Tone::Bad);
-        assert_eq!(found(Tool::Ratio, &["5100 4900", "1:1"]).tone, Tone::Good);
-        assert_eq!(
-            found(Tool::Cache, &["10000", "5120", "1", "2000", "3.75", "0.3"]).sentence,
-            "The change is expected to cost $0.11 once, and $16.00 at worst; after five minutes the new prefixes are warm."
-        );
-    }
-
-    #[test]
-    fn nothing_is_ever_not_a_number() {
-        for (tool, texts) in [
-            (Tool::Compare, vec!["0", "0", "0", "0", "5"]),
-            (Tool::Compare, vec!["0", "10", "0", "10", "5"]),
-            (Tool::Compare, vec!["0", "50", "3", "50", "5"]),
-            (Tool::AlwaysValid, vec!["10", "10", "10", "10", "5"]),
-            (Tool::AlwaysValid, vec!["0", "0", "1", "1", "5"]),
-            (Tool::Ratio, vec!["0 0", "1:1"]),
-            (Tool::Effect, vec!["80", "2", "5", "80"]),
-            (Tool::Effect, vec!["0", "0", "5", "80"]),
-            (Tool::Effect, vec!["100", "1000", "5", "80"]),
-            (Tool::Size, vec!["0", "100", "5", "80", "1:1", ""]),
-            (Tool::Threshold, vec!["1", "0", "0", "5", "1", "1", "0"]),
-            (
-                Tool::Threshold,
-                vec!["1000000000", "50", "0.001", "5", "1", "1", "0"],
-            ),
-            (Tool::Cache, vec!["0", "0", "0", "0", "0", "0"]),
-        ] {
-            let found = format!("{:?}", found(tool, &texts));
-            assert!(
-                !found.contains("NaN") && !found.contains("inf"),
-                "{tool:?} {found}"
-            );
-        }
-    }
-}
+mod tests;
