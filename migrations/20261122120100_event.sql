@@ -33,21 +33,20 @@ create table event (
 -- key on `event` could not promise that: it would have to hold the partition's time. Ids are kept
 -- for longer than an event may be late.
 create table event_id (
-    event_id uuid not null,
-    project_id uuid not null,
-    received_at timestamptz not null,
-    constraint event_id_once primary key (event_id, project_id)
+    -- Half of the SHA-256 of project and id: as unlikely to meet twice as the ids themselves, and
+    -- half as long, for an index that takes most of the time it takes to write an event.
+    event_key uuid not null constraint event_id_once primary key,
+    received_at timestamptz not null
 );
 create index event_id_by_time on event_id using brin (received_at);
 
--- What a batch of events says about units in experiments, until it is rolled up: written in the
+-- What a batch of events says about the units of an experiment, until it is rolled up: written in the
 -- same transaction as the events, and taken away in the same transaction that adds it up.
 create table event_batch (
     batch_id bigint generated always as identity primary key,
     project_id uuid not null,
-    received_at timestamptz not null,
+    experiment_id uuid not null,
     -- Parallel lists, one place for each fact.
-    experiment_ids uuid[] not null,
     units text[] not null,
     times timestamptz[] not null,
     -- The position of the arm it was exposed to; -1: a success, -2: a measurement.
@@ -57,7 +56,6 @@ create table event_batch (
     measurements double precision[] not null
 );
 -- Read once and gone: compressing costs more than it saves.
-alter table event_batch alter column experiment_ids set storage external;
 alter table event_batch alter column units set storage external;
 alter table event_batch alter column times set storage external;
 alter table event_batch alter column arms set storage external;

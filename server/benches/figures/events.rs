@@ -117,7 +117,7 @@ pub async fn measure_ingestion(url: &str, world: &World) -> anyhow::Result<()> {
 
 /// Waits until everything is rolled up, so that the next measurement has the machine to itself.
 async fn drained(store: &Store) -> anyhow::Result<()> {
-    while events::waiting(store).await?.0 > 0 {
+    while events::waiting(store).await? > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     Ok(())

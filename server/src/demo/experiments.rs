@@ -123,7 +123,7 @@ pub const TALES: [Tale; 4] = [
         name: "Thread summaries with quotes",
         hypothesis: "Summaries that quote the decisive sentence are accepted without opening the thread.",
         prompt: "support/summarise-thread",
-        arms: [("today", 3), ("with quotes", 5)],
+        arms: [("today", 4), ("with quotes", 5)],
         primary_metric: "accepted",
         decision: "sequential",
         minimum_effect: 0.05,

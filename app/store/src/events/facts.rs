@@ -9,7 +9,7 @@ use domain::monitor::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::place::Placed;
+use super::place::{Placed, Plan};
 
 /// Stands in the place of an arm for a success of the primary metric.
 const SUCCESS: i16 = -1;
@@ -19,7 +19,6 @@ const MEASUREMENT: i16 = -2;
 /// Facts in parallel lists, as the table keeps them.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    pub experiment_ids: Vec<Uuid>,
     pub units: Vec<String>,
     pub times: Vec<DateTime<Utc>>,
     pub arms: Vec<i16>,
@@ -28,15 +27,13 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Adds what an event says; nothing if it names no experiment or no unit.
-    pub fn add(&mut self, one: &Placed<'_>) {
+    /// Adds what an event says; nothing if it names no unit.
+    pub fn add(&mut self, one: &Placed<'_>, plan: &Plan) {
         let event = one.event;
-        let (Some(plan), Some(experiment), Some(unit)) = (one.plan, event.experiment, &event.unit)
-        else {
+        let Some(unit) = &event.unit else {
             return;
         };
         let mut push = |arm: i16, metric: &str, value: f64| {
-            self.experiment_ids.push(experiment);
             self.units.push(unit.clone());
             self.times.push(event.at);
             self.arms.push(arm);
@@ -63,18 +60,17 @@ impl Facts {
         &self,
         db: &mut PgConnection,
         project: Uuid,
-        now: DateTime<Utc>,
+        experiment: Uuid,
     ) -> Result<(), sqlx::Error> {
         if self.units.is_empty() {
             return Ok(());
         }
         sqlx::query!(
             "insert into event_batch
-                 (project_id, received_at, experiment_ids, units, times, arms, metrics, measurements)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                 (project_id, experiment_id, units, times, arms, metrics, measurements)
+             values ($1, $2, $3, $4, $5, $6, $7)",
             project,
-            now,
-            &self.experiment_ids,
+            experiment,
             &self.units,
             &self.times,
             &self.arms,
@@ -86,8 +82,8 @@ impl Facts {
         Ok(())
     }
 
-    /// Each with its experiment and unit.
-    pub fn into_each(self) -> impl Iterator<Item = ((Uuid, String), Fact)> {
+    /// Each with its unit.
+    pub fn into_each(self) -> impl Iterator<Item = (String, Fact)> {
         let whats = self
             .arms
             .into_iter()
@@ -98,10 +94,9 @@ impl Facts {
                 Err(_) if arm == SUCCESS => What::Succeeded,
                 Err(_) => What::Read { metric, value },
             });
-        self.experiment_ids
+        self.units
             .into_iter()
-            .zip(self.units)
             .zip(self.times.into_iter().zip(whats))
-            .map(|(place, (at, what))| (place, Fact { at, what }))
+            .map(|(unit, (at, what))| (unit, Fact { at, what }))
     }
 }

@@ -31,18 +31,21 @@ pub async fn prepare_days(
     sqlx::query!("select pg_advisory_xact_lock($1)", LOCK)
         .execute(&mut *tx)
         .await?;
-    for day in missing {
-        let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
-        // Names and bounds are dates of ours: nothing of a request is in them.
-        let statement = format!(
-            "create table if not exists {} partition of event \
-             for values from ('{day} 00:00:00+00') to ('{next} 00:00:00+00')",
-            name(day)
-        );
-        sqlx::query(AssertSqlSafe(statement))
-            .execute(&mut *tx)
-            .await?;
-    }
+    // Names and bounds are dates of ours: nothing of a request is in them.
+    let statements: Vec<String> = missing
+        .into_iter()
+        .map(|day| {
+            let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
+            format!(
+                "create table if not exists {} partition of event \
+                 for values from ('{day} 00:00:00+00') to ('{next} 00:00:00+00');",
+                name(day)
+            )
+        })
+        .collect();
+    sqlx::raw_sql(AssertSqlSafe(statements.concat()))
+        .execute(&mut *tx)
+        .await?;
     tx.commit().await?;
     Ok(())
 }

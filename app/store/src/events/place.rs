@@ -7,6 +7,8 @@ use domain::{
     monitor::Kind,
 };
 
+use sha2::{Digest, Sha256};
+
 use super::{DateTime, Event, HashMap, HashSet, Result, Store, Utc, Uuid};
 
 /// An experiment, as far as events touch it.
@@ -37,6 +39,8 @@ pub(super) struct Known {
 /// An event and the rows it is about.
 pub(super) struct Placed<'a> {
     pub event: &'a Event,
+    /// What stands for its id among all projects' events.
+    pub key: Uuid,
     pub prompt: Option<Uuid>,
     pub environment: Option<Uuid>,
     pub arm: Option<u8>,
@@ -79,6 +83,7 @@ impl Known {
     pub fn place<'a>(&'a self, by: &Actor, event: &'a Event) -> Result<Placed<'a>, String> {
         let mut placed = Placed {
             event,
+            key: key(by, event),
             prompt: None,
             environment: None,
             arm: None,
@@ -122,6 +127,17 @@ impl Known {
         }
         Ok(placed)
     }
+}
+
+/// Half of the SHA-256 of project and id: nobody can make an id that meets another project's.
+fn key(by: &Actor, event: &Event) -> Uuid {
+    let mut hash = Sha256::new();
+    hash.update(by.project.0.as_bytes());
+    hash.update(event.id.as_bytes());
+    let digest = hash.finalize();
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    Uuid::from_bytes(half)
 }
 
 impl Plan {

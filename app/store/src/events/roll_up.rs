@@ -34,7 +34,7 @@ pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
          delete from event_batch
          using next
          where event_batch.batch_id = next.batch_id
-         returning project_id, experiment_ids, units, times, arms, metrics, measurements",
+         returning project_id, experiment_id, units, times, arms, metrics, measurements",
         BATCHES,
     )
     .fetch_all(&mut *tx)
@@ -47,16 +47,18 @@ pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
     let mut facts: BTreeMap<Place, Vec<Fact>> = BTreeMap::new();
     for batch in batches {
         projects.insert(batch.project_id);
-        let batch = Facts {
-            experiment_ids: batch.experiment_ids,
+        let said = Facts {
             units: batch.units,
             times: batch.times,
             arms: batch.arms,
             metrics: batch.metrics,
             measurements: batch.measurements,
         };
-        for (place, fact) in batch.into_each() {
-            facts.entry(place).or_default().push(fact);
+        for (unit, fact) in said.into_each() {
+            facts
+                .entry((batch.experiment_id, unit))
+                .or_default()
+                .push(fact);
         }
     }
     add(&mut tx, facts, now).await?;

@@ -549,5 +549,5 @@ async fn a_worker_that_dies_counts_nothing_and_loses_nothing(pool: PgPool) {
         }
     );
     assert_exact(&world, x).await;
-    assert_eq!(waiting(&world.store).await.unwrap(), (0, None));
+    assert_eq!(waiting(&world.store).await.unwrap(), 0);
 }

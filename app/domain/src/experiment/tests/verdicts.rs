@@ -255,7 +255,7 @@ fn the_sequential_rule_decides_at_any_moment() {
     .verdict;
     assert_eq!(enough.kind, VerdictKind::NoDifference);
     assert!(
-        enough.sentence.starts_with("No difference larger than 2."),
+        enough.sentence.starts_with("No difference larger than 1.9"),
         "{}",
         enough.sentence
     );
