@@ -1,12 +1,16 @@
 // The calculators and the advisor: with script they follow every key, without it they are forms; the
 // simulation runs in the browser, shows how far it is, and stops when told to.
 import { PROJECT } from '../support/demo.ts';
+import type { Page } from '@playwright/test';
 import { expect, expectNoAxeFindings, settled, signIn, test } from '../support/test.ts';
 
 const PAGE = `${PROJECT}/calculators`;
 
+// The sentence of a result, which is read out when it changes.
+const sentence = (page: Page) => page.getByRole('main').getByRole('status').first();
+
 // With script the result is there at once; without, the form has to be sent.
-async function calculate(page: import('@playwright/test').Page, hasScript: boolean | undefined) {
+async function calculate(page: Page, hasScript: boolean | undefined) {
   if (!hasScript) await page.getByRole('button', { name: 'Calculate' }).click();
 }
 
@@ -14,52 +18,52 @@ test('a sample size follows what is typed, and the address keeps it', async ({ p
   await signIn(page, 'viewer');
   await page.goto(PAGE);
   await settled(page, javaScriptEnabled);
-  await expect(page.getByRole('status').first()).toContainText('1,812 units in all');
+  await expect(sentence(page)).toContainText('1,812 units in all');
   await page.getByLabel('Effect to find').fill('10');
   await page.getByLabel('Units a day').fill('100');
   await page.getByLabel('Units a day').blur();
   await calculate(page, javaScriptEnabled);
-  await expect(page.getByRole('status').first()).toContainText('398 units in all, 4 days of traffic');
+  await expect(sentence(page)).toContainText('398 units in all, 4 days of traffic');
   await expect(page).toHaveURL(/effect=10/);
   await page.goto(page.url());
   await expect(page.getByLabel('Effect to find')).toHaveValue('10');
-  await expect(page.getByRole('status').first()).toContainText('398 units in all');
+  await expect(sentence(page)).toContainText('398 units in all');
 });
 
 test('what cannot be computed is said beside the field, and nothing is ever NaN', async ({ page, javaScriptEnabled }) => {
   await signIn(page, 'viewer');
   await page.goto(`${PAGE}?tool=z-test`);
   await settled(page, javaScriptEnabled);
-  await expect(page.getByRole('status').first()).toContainText('p = 0.08 is not below 5.0 %');
+  await expect(sentence(page)).toContainText('p = 0.08 is not below 5.0 %');
   await page.getByLabel('Control: successes').fill('2000');
   await calculate(page, javaScriptEnabled);
   await expect(page.getByText('Must be a whole number, no more than the units.')).toBeVisible();
   if (javaScriptEnabled) await expectNoAxeFindings(page);
   await page.goto(`${PAGE}?tool=always-valid&successes_a=10&n_a=10&successes_b=10&n_b=10`);
-  await expect(page.getByRole('status').first()).toContainText('no interval yet');
+  await expect(sentence(page)).toContainText('no interval yet');
   await page.goto(`${PAGE}?tool=z-test&successes_a=0&n_a=0&successes_b=0&n_b=0`);
-  await expect(page.getByRole('status').first()).toContainText('no units');
+  await expect(sentence(page)).toContainText('no units');
   await expect(page.getByText('NaN')).toHaveCount(0);
 });
 
 test('a sample-ratio mismatch is loud', async ({ page }) => {
   await signIn(page, 'viewer');
   await page.goto(`${PAGE}?tool=sample-ratio&observed=5170+4830&weights=1%3A1`);
-  await expect(page.getByRole('status').first()).toContainText('trust no result');
+  await expect(sentence(page)).toContainText('trust no result');
   await page.goto(`${PAGE}?tool=sample-ratio&observed=5100+4900&weights=1%3A1`);
-  await expect(page.getByRole('status').first()).toContainText('The counts fit the split');
+  await expect(sentence(page)).toContainText('The counts fit the split');
 });
 
 test('prices come from the table, or are typed', async ({ page, javaScriptEnabled }) => {
   await signIn(page, 'viewer');
   await page.goto(`${PAGE}?tool=cache-cost`);
   await settled(page, javaScriptEnabled);
-  await expect(page.getByRole('status').first()).toContainText('$0.11 once, and $16.00 at worst');
+  await expect(sentence(page)).toContainText('$0.11 once, and $16.00 at worst');
   const models = page.getByLabel('Prices of');
   await models.selectOption({ index: 1 });
   await calculate(page, javaScriptEnabled);
   await expect(page).toHaveURL(/model=[^&]+%2F/);
-  await expect(page.getByRole('status').first()).toContainText('at worst');
+  await expect(sentence(page)).toContainText('at worst');
   await page.goto(page.url());
   await expect(models).not.toHaveValue('');
 });
@@ -68,7 +72,7 @@ test('the exact risk of a threshold needs no script', async ({ page, javaScriptE
   await signIn(page, 'viewer');
   await page.goto(`${PAGE}?tool=threshold-risk`);
   await settled(page, javaScriptEnabled);
-  await expect(page.getByRole('status').first()).toContainText('29.3 % of tests');
+  await expect(sentence(page)).toContainText('29.3 % of tests');
   const needs = page.getByText('needs no script');
   const run = page.getByRole('button', { name: 'Run the simulation' });
   if (javaScriptEnabled) {

@@ -121,7 +121,7 @@ impl Advice {
                 "Keep the prompts in the code, as constants with a test each. Version control already has their history, review is a pull request, and going back is a deploy. A server and a database to look after would cost more than they save."
             }
             Self::ConfigFile => {
-                "Put the prompts into a file of their own in the repository, load it at start or when it changes, and run the golden cases in continuous integration. Cueline can do that part alone: cueline gate runs cases against a file, without a server to keep."
+                "Put the prompts into a file of their own in the repository, load it at start or when it changes, and run a handful of golden cases in continuous integration. The history of the file says who changed what, and going back is one commit."
             }
             Self::Platform => {
                 "Several people changing that many prompts want one place with versions, comparison and a way back that is no deploy. A hosted platform is the least work if prompts may leave the house; Cueline is the choice if they may not, or if results must hold up to statistics."

@@ -206,7 +206,7 @@ fn Progress(run: Run, tests: Signal<u32>) -> impl IntoView {
         <div class="simulation-progress">
             <progress
                 class="bar-progress" data-state=state max=move || tests.get().to_string()
-                prop:value=move || f64::from(done()) aria-label="A/A tests done"
+                value=move || done().to_string() aria-label="A/A tests done"
             ></progress>
             <span class="num">{move || format!("{} of {}", grouped(u64::from(done())), grouped(u64::from(tests.get())))}</span>
         </div>
@@ -271,8 +271,8 @@ fn Counts(run: Run, setup: Setup) -> impl IntoView {
                     <th scope="row">{name}</th>
                     <td data-align="end">{count}</td>
                     <td data-align="end" data-nowrap=""><b>{rate}</b></td>
-                    <td data-align="end" data-nowrap="" data-rank="2">{range}</td>
-                    <td data-rank="2" class="interval-plot" data-tone=tone aria-hidden="true">
+                    <td data-align="end" data-nowrap="" class="range">{range}</td>
+                    <td class="interval-plot" data-tone=tone aria-hidden="true">
                         <svg viewBox="0 0 100 20" preserveAspectRatio="none" inner_html=shape></svg>
                     </td>
                 </tr>
@@ -289,8 +289,8 @@ fn Counts(run: Run, setup: Setup) -> impl IntoView {
                         <th scope="col">"Rule"</th>
                         <th scope="col" data-align="end">"False alarms"</th>
                         <th scope="col" data-align="end">"Of tests"</th>
-                        <th scope="col" data-align="end" data-rank="2">"95 % interval"</th>
-                        <th scope="col" data-rank="2">{picture}</th>
+                        <th scope="col" data-align="end" class="range">"95 % interval"</th>
+                        <th scope="col" class="picture">{picture}</th>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>

@@ -25,12 +25,12 @@ pub fn compare(answer: Answer, alpha: f64) -> Finding {
     let direction = if difference < 0.0 { "lower" } else { "higher" };
     let judgement = match p {
         Some(p) if is_found => format!(
-            "That is more than chance explains: {} is below {}.",
+            "Chance alone would seldom do that: {} is below {}.",
             p_is(p),
             percent(alpha)
         ),
         Some(p) => format!(
-            "Chance alone explains it: {} is not below {}.",
+            "Chance alone may have done that: {} is not below {}.",
             p_is(p),
             percent(alpha)
         ),

@@ -11,11 +11,11 @@ fn results_read_as_sentences() {
     assert_eq!(
         found(Tool::Size, &["80", "5", "5", "80", "1:1", "200"]).sentence,
         "To find a change from 80.0 % to 85.0 % takes 1,812 units in all, 10 days of traffic. \
-         Looking every day needs up to 4,018 units, 122 % more, and may stop sooner."
+         Looking every day needs up to 3,480 units, 92 % more, and may stop sooner."
     );
     assert_eq!(
         found(Tool::Compare, &["800", "1000", "830", "1000", "5"]).sentence,
-        "The challenger’s rate is 3.0 pp higher, 95 % interval −0.4 to +6.4 pp. Chance alone explains it: \
+        "The challenger’s rate is 3.0 pp higher, 95 % interval −0.4 to +6.4 pp. Chance alone may have done that: \
          p = 0.08 is not below 5.0 %. It holds if asked once, at the planned end."
     );
     assert_eq!(
