@@ -58,7 +58,7 @@ test('prices come from the table, or are typed', async ({ page, javaScriptEnable
   await signIn(page, 'viewer');
   await page.goto(`${PAGE}?tool=cache-cost`);
   await settled(page, javaScriptEnabled);
-  await expect(sentence(page)).toContainText('$0.11 once, and $16.00 at worst');
+  await expect(sentence(page)).toContainText('$0.12 once, and $16.00 at worst');
   const models = page.getByLabel('Prices of');
   await models.selectOption({ index: 1 });
   await calculate(page, javaScriptEnabled);

@@ -26,7 +26,7 @@ fn results_read_as_sentences() {
     assert_eq!(found(Tool::Ratio, &["5100 4900", "1:1"]).tone, Tone::Good);
     assert_eq!(
         found(Tool::Cache, &["10000", "5120", "1", "2000", "3.75", "0.3"]).sentence,
-        "The change is expected to cost $0.11 once, and $16.00 at worst; after five minutes the new prefixes are warm."
+        "The change is expected to cost $0.12 once, and $16.00 at worst; after five minutes the new prefixes are warm."
     );
 }
 
