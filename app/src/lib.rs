@@ -11,8 +11,10 @@ pub mod error;
 pub mod frame;
 pub mod live;
 
+mod advisor;
 mod approvals;
 mod audit;
+mod calculators;
 mod experiments;
 mod home;
 mod prompts;
@@ -85,6 +87,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("new-experiment") view=experiments::NewExperimentPage/>
                     <Route path=path!("approvals") view=approvals::ApprovalsPage/>
                     <Route path=path!("approvals/:id") view=approvals::ReviewPage/>
+                    <Route path=path!("advisor") view=advisor::AdvisorPage/>
+                    <Route path=path!("calculators") view=calculators::CalculatorsPage/>
                     <Route path=path!("audit") view=audit::AuditPage/>
                     <Route path=path!("audit/:sequence") view=audit::EntryPage/>
                     <Route path=path!("settings") view=settings::MembersPage/>

@@ -27,6 +27,10 @@ const PAGES: [path: string, heading: string | RegExp][] = [
   [`${PROJECT}/new-experiment`, 'New experiment'],
   [`${PROJECT}/new-experiment?plan%5Bprompt%5D=support%2Ftriage`, 'New experiment'],
   [`${PROMPT}?tab=experiments`, 'support/triage'],
+  ...['sample-size', 'detectable-effect', 'z-test', 'always-valid', 'sample-ratio', 'threshold-risk', 'cache-cost']
+    .map((tool): [string, string] => [`${PROJECT}/calculators?tool=${tool}`, 'Calculators']),
+  [`${PROJECT}/advisor`, 'Advisor'],
+  [`${PROJECT}/advisor?prompts=few&people=several&changes=weekly&recovery=deploy&proof=team`, 'Advisor'],
   [`${PROJECT}/audit`, 'Audit'],
   [`${PROJECT}/audit/2`, /./],
   [`${PROJECT}/settings`, /Members|Settings/],

@@ -24,6 +24,7 @@ pub mod audit;
 pub mod lifecycle;
 pub mod project;
 
+pub mod advisor;
 pub mod calculator;
 pub mod release;
 pub mod stats;

@@ -84,6 +84,8 @@ pub fn crumbs(project_name: &str, path: &str) -> Vec<Crumb> {
                 way.push(Crumb::here(number));
             }
         },
+        Some("calculators") => way.push(Crumb::here("Calculators")),
+        Some("advisor") => way.push(Crumb::here("Advisor")),
         Some("settings") => {
             way.push(Crumb::to("Settings", format!("{base}/settings")));
             way.push(Crumb::here(match rest.first().map(String::as_str) {

@@ -132,6 +132,18 @@ fn items(membership: &Membership, words: &str, found: &[Found]) -> Vec<Item> {
         "Environments",
         "/settings/environments",
     );
+    page(
+        "Go to",
+        Glyph::Calculator,
+        "Calculators: sample size, z-test, threshold risk, cache cost",
+        "/calculators",
+    );
+    page(
+        "Go to",
+        Glyph::Advisor,
+        "Advisor: do I need this?",
+        "/advisor",
+    );
     page("Go to", Glyph::User, "Profile", "/settings/profile");
     items
 }

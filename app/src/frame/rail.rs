@@ -24,6 +24,10 @@ pub fn Rail() -> impl IntoView {
                 <RailLink glyph=Glyph::Audit word="Audit" rest="/audit"/>
                 <RailLink glyph=Glyph::Settings word="Settings" rest="/settings"/>
             </ul>
+            <ul class="rail-links">
+                <RailLink glyph=Glyph::Calculator word="Calculators" rest="/calculators"/>
+                <RailLink glyph=Glyph::Advisor word="Advisor" rest="/advisor"/>
+            </ul>
             <div class="rail-foot"><Account/></div>
         </nav>
     }

@@ -91,6 +91,10 @@ pub enum Glyph {
     Shield,
     /// A flask.
     Experiments,
+    /// A pocket calculator.
+    Calculator,
+    /// A question.
+    Advisor,
 }
 
 impl Glyph {
@@ -182,6 +186,12 @@ impl Glyph {
             Self::Promote => r#"<path d="M8 13.25V5.5M4.75 8.5 8 5.25l3.25 3.25M3.5 2.5h9"/>"#,
             Self::Experiments => {
                 r#"<path d="M6.25 2.25h3.5M7 2.25v4L3.25 12.5a.85.85 0 0 0 .75 1.25h8a.85.85 0 0 0 .75-1.25L9 6.25v-4M5 10.25h6"/>"#
+            }
+            Self::Calculator => {
+                r#"<rect x="3.25" y="2" width="9.5" height="12" rx="1.5"/><path d="M5.75 4.75h4.5M5.75 8h.01M8 8h.01M10.25 8h.01M5.75 11h.01M8 11h.01M10.25 11h.01"/>"#
+            }
+            Self::Advisor => {
+                r#"<circle cx="8" cy="8" r="5.75"/><path d="M6.25 6.25a1.75 1.75 0 1 1 2.6 1.55c-.6.35-.85.7-.85 1.35M8 11.25h.01"/>"#
             }
             Self::Shield => {
                 r#"<path d="M8 1.75 13 3.5v4.25c0 3-2 5.25-5 6.5-3-1.25-5-3.5-5-6.5V3.5zM5.75 8l1.6 1.6 3-3.1"/>"#

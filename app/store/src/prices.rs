@@ -1,9 +1,40 @@
 //! What tokens cost: effective-dated rows, the same for all projects. Seeded by a migration and
 //! kept up by the operator; the code knows no price.
 
+use chrono::{DateTime, Utc};
 use domain::{cost::Price, id::ProjectId};
 
 use crate::{Result, Store};
+
+struct Row {
+    provider: String,
+    model: String,
+    valid_from: DateTime<Utc>,
+    input: f64,
+    write_5m: Option<f64>,
+    write_1h: Option<f64>,
+    read: Option<f64>,
+    output: f64,
+    min_cacheable_tokens: Option<i32>,
+}
+
+impl Row {
+    fn price(self) -> Price {
+        Price {
+            provider: self.provider,
+            model: self.model,
+            input: self.input,
+            write_5m: self.write_5m,
+            write_1h: self.write_1h,
+            read: self.read,
+            output: self.output,
+            min_cacheable_tokens: self
+                .min_cacheable_tokens
+                .and_then(|tokens| u32::try_from(tokens).ok()),
+            valid_from: self.valid_from,
+        }
+    }
+}
 
 /// The rows of a model at one of the project's providers, oldest first: those under the provider's
 /// own name, or else those of its kind, so that a second Anthropic account costs what the first does.
@@ -14,7 +45,8 @@ pub async fn of_model(
     provider: &str,
     model: &str,
 ) -> Result<Vec<Price>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         r#"with named as (
                select name from unnest(array[$3::text, regexp_replace($3, '-([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})$', '')])
                    with ordinality as named (name, place)
@@ -39,22 +71,23 @@ pub async fn of_model(
     )
     .fetch_all(&store.pool)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Price {
-            provider: row.provider,
-            model: row.model,
-            input: row.input,
-            write_5m: row.write_5m,
-            write_1h: row.write_1h,
-            read: row.read,
-            output: row.output,
-            min_cacheable_tokens: row
-                .min_cacheable_tokens
-                .and_then(|tokens| u32::try_from(tokens).ok()),
-            valid_from: row.valid_from,
-        })
-        .collect())
+    Ok(rows.into_iter().map(Row::price).collect())
+}
+
+/// The row of each model that holds at a moment.
+pub async fn at(store: &Store, now: DateTime<Utc>) -> Result<Vec<Price>> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select distinct on (provider, model)
+             provider, model, valid_from, input, write_5m, write_1h, read, output, min_cacheable_tokens
+         from price
+         where valid_from <= $1
+         order by provider, model, valid_from desc",
+        now,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(rows.into_iter().map(Row::price).collect())
 }
 
 #[cfg(test)]
@@ -64,7 +97,7 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::testing::{World, at};
+    use crate::testing::{World, at as moment};
 
     #[sqlx::test(migrator = "crate::MIGRATOR")]
     async fn a_model_costs_what_its_providers_kind_asks_unless_the_provider_has_rows(pool: PgPool) {
@@ -73,12 +106,12 @@ mod tests {
         let new = json!({ "name": "claude-eu", "kind": "anthropic", "base_url": "https://eu.example/v1" });
         let new = NewProvider::parse(Fields::new("", new)).unwrap();
         let seal = |_, _: &str| unreachable!("there is no key");
-        crate::providers::save(store, &by, &new, &seal, at(0))
+        crate::providers::save(store, &by, &new, &seal, moment(0))
             .await
             .unwrap();
         let input = async |provider: &str, model: &str| {
             let rows = of_model(store, by.project, provider, model).await.unwrap();
-            domain::cost::price_at(&rows, at(0)).map(|row| row.input)
+            domain::cost::price_at(&rows, moment(0)).map(|row| row.input)
         };
         assert_eq!(input("anthropic", "claude-sonnet-4-5").await, Some(3.0));
         assert_eq!(input("claude-eu", "claude-sonnet-4-5").await, Some(3.0));
