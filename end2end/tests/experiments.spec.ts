@@ -140,9 +140,10 @@ test('an editor plans an experiment, starts it, sees it move and ships the winne
   } else {
     await promote(name, 2, environment);
   }
-  const served = await call('GET', `/prompts/${encodeURIComponent(name)}/resolve?environment=${environment}&unit=x`);
-  expect(served.body.version).toBe(2);
-  expect(served.body.experiment).toBeNull();
+  await expect.poll(async () => {
+    const served = await call('GET', `/prompts/${encodeURIComponent(name)}/resolve?environment=${environment}&unit=x`);
+    return [served.body.version, served.body.experiment];
+  }).toEqual([2, null]);
   await page.goto(`${PROJECT}/experiments/${id}`);
   await expect(page.locator('.page-header')).toContainText('stopped');
 });

@@ -14,7 +14,7 @@ use crate::{
         parts::{field_error, refusal},
         words::grouped,
     },
-    ui::{Dialog, DialogHead, Field, Glyph, Icon, Refusal, described_by},
+    ui::{Dialog, DialogHead, Field, Glyph, Icon, Refusal, close_dialog, described_by},
 };
 
 /// What is done; made by the page, so that it outlives what is shown.
@@ -45,6 +45,12 @@ impl Acts {
         let (conclude, ship) = (ServerAction::new(), ServerAction::new());
         let raise_error = refusal(raise);
         let conclude_error = refusal(conclude);
+        // The page shows what came of it; other dialogs go with their buttons.
+        Effect::new(move |_| {
+            if matches!(raise.value().get(), Some(Ok(()))) {
+                close_dialog("raise");
+            }
+        });
         Self {
             start,
             raise,
@@ -70,18 +76,10 @@ impl Acts {
     }
 }
 
-/// Every refusal, in the page: dialogs close before it is there.
+/// Why it was not started; what dialogs ask for is refused in them.
 #[component]
 pub fn Refusals(acts: Acts) -> impl IntoView {
-    [
-        acts.start_error,
-        acts.raise_error,
-        acts.stop_error,
-        acts.conclude_error,
-        acts.ship_error,
-    ]
-    .map(|error| view! { <Refusal error/> })
-    .collect_view()
+    view! { <Refusal error=acts.start_error/> }
 }
 
 /// The buttons for whoever may use them.
@@ -144,6 +142,7 @@ fn raise(project: &str, id: &str, shown: &ExperimentView, acts: Acts) -> AnyView
                     <Field id="raise-traffic" label="Traffic, %" hint="It can only go up while the experiment runs." error=acts.traffic>
                         <input class="input" id="raise-traffic" name="traffic" inputmode="decimal" data-align="end" required=true value=format!("{suggested:.0}") aria-describedby=described_by("raise-traffic")/>
                     </Field>
+                    <Refusal error=acts.raise_error/>
                 </div>
                 <footer class="dialog-foot">
                     <button type="button" class="btn" commandfor="raise" command="close">"Cancel"</button>
@@ -193,6 +192,7 @@ fn stop(project: &str, id: &str, shown: &ExperimentView, acts: Acts) -> AnyView 
                     <Field id="stop-reason" label="Reason" is_optional=true hint="Stands in the timeline and in the audit log.">
                         <input class="input" id="stop-reason" name="reason" maxlength="1000" autocomplete="off" aria-describedby=described_by("stop-reason")/>
                     </Field>
+                    <Refusal error=acts.stop_error/>
                 </div>
                 <footer class="dialog-foot">
                     <button type="button" class="btn" commandfor="stop" command="close">"Cancel"</button>
@@ -220,6 +220,7 @@ fn conclude(project: &str, id: &str, shown: &ExperimentView, acts: Acts) -> AnyV
                     <Field id="conclusion" label="Conclusion" error=acts.conclusion>
                         <textarea class="input" id="conclusion" name="conclusion" rows="5" required=true maxlength="4000" aria-describedby=described_by("conclusion")>{usual}</textarea>
                     </Field>
+                    <Refusal error=acts.conclude_error/>
                 </div>
                 <footer class="dialog-foot">
                     <button type="button" class="btn" commandfor="conclude" command="close">"Cancel"</button>
@@ -282,6 +283,7 @@ fn ship(project: &str, id: &str, arm: &str, shown: &ExperimentView, acts: Acts) 
                     <Field id="ship-reason" label="Reason" is_optional=true hint="The result as it stands now goes with it.">
                         <input class="input" id="ship-reason" name="reason" maxlength="300" autocomplete="off" aria-describedby=described_by("ship-reason")/>
                     </Field>
+                    <Refusal error=acts.ship_error/>
                 </div>
                 <footer class="dialog-foot">
                     <button type="button" class="btn" commandfor="ship" command="close">"Cancel"</button>
