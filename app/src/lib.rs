@@ -4,6 +4,7 @@
 // View types nest deeply; without erasure (see .cargo/config.toml) the compiler would need more still.
 #![recursion_limit = "256"]
 
+pub mod charts;
 #[cfg(feature = "ssr")]
 pub mod context;
 pub mod error;
@@ -14,6 +15,7 @@ mod advisor;
 mod approvals;
 mod audit;
 mod calculators;
+mod experiments;
 mod home;
 mod prompts;
 mod releases;
@@ -80,6 +82,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("suites/:id") view=suites::SuitePage/>
                     <Route path=path!("runs") view=runs::RunsPage/>
                     <Route path=path!("runs/:id") view=runs::RunPage/>
+                    <Route path=path!("experiments") view=experiments::ExperimentsPage/>
+                    <Route path=path!("experiments/:id") view=experiments::ExperimentPage/>
+                    <Route path=path!("new-experiment") view=experiments::NewExperimentPage/>
                     <Route path=path!("approvals") view=approvals::ApprovalsPage/>
                     <Route path=path!("approvals/:id") view=approvals::ReviewPage/>
                     <Route path=path!("advisor") view=advisor::AdvisorPage/>

@@ -26,6 +26,11 @@ const PAGES: [path: string, heading: string | RegExp][] = [
     .map((tool): [string, string] => [`${PROJECT}/calculators?tool=${tool}`, 'Calculators']),
   [`${PROJECT}/advisor`, 'Advisor'],
   [`${PROJECT}/advisor?prompts=few&people=several&changes=weekly&recovery=deploy&proof=team`, 'Advisor'],
+  [`${PROJECT}/experiments`, 'Experiments'],
+  [`${PROJECT}/experiments?status=concluded`, 'Experiments'],
+  [`${PROJECT}/new-experiment`, 'New experiment'],
+  [`${PROJECT}/new-experiment?plan%5Bprompt%5D=support%2Ftriage`, 'New experiment'],
+  [`${PROMPT}?tab=experiments`, 'support/triage'],
   [`${PROJECT}/audit`, 'Audit'],
   [`${PROJECT}/audit/2`, /./],
   [`${PROJECT}/settings`, /Members|Settings/],
@@ -62,7 +67,7 @@ test('the sign-in page reads well', async ({ page, javaScriptEnabled }) => {
   }
 });
 
-for (const path of ['/nothing-here', `${PROJECT}/prompts/no/such/prompt`, '/p/no-such-project', `${PROJECT}/audit/999999`, `${PROJECT}/suites/none`]) {
+for (const path of ['/nothing-here', `${PROJECT}/prompts/no/such/prompt`, '/p/no-such-project', `${PROJECT}/audit/999999`, `${PROJECT}/suites/none`, `${PROJECT}/experiments/none`]) {
   test(`${path} is a page that says what is wrong`, async ({ page, complaints, javaScriptEnabled }) => {
     await signIn(page, 'viewer');
     const answer = await page.goto(path);

@@ -29,7 +29,7 @@ pub(crate) fn row(entry: &Entry) -> String {
 
 /// A cell as RFC 4180 wants it. What a spreadsheet would take for a formula gets an apostrophe
 /// before it: names and subjects are other people's words.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     let apostrophe = if is_formula { "'" } else { "" };
     if is_formula || text.contains([',', '"', '\r', '\n']) {

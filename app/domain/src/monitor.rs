@@ -436,7 +436,7 @@ impl Reader {
     }
 }
 
-/// Postgres keeps no NUL. serde_json refuses nesting deeper than 128, so this cannot exhaust the stack.
+/// Postgres keeps no NUL. `serde_json` refuses nesting deeper than 128, so this cannot exhaust the stack.
 fn holds_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),

@@ -64,6 +64,18 @@ pub fn crumbs(project_name: &str, path: &str) -> Vec<Crumb> {
         Some("deployments") => way.push(Crumb::here("Deployment")),
         Some("suites") => below(&mut way, &base, "suites", "Suites", "Suite", &rest),
         Some("runs") => below(&mut way, &base, "runs", "Runs", "Run", &rest),
+        Some("experiments") => below(
+            &mut way,
+            &base,
+            "experiments",
+            "Experiments",
+            "Experiment",
+            &rest,
+        ),
+        Some("new-experiment") => {
+            way.push(Crumb::to("Experiments", format!("{base}/experiments")));
+            way.push(Crumb::here("New"));
+        }
         Some("approvals") => below(&mut way, &base, "approvals", "Approvals", "Review", &rest),
         Some("audit") => match rest.first() {
             None => way.push(Crumb::here("Audit")),

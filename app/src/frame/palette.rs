@@ -120,6 +120,7 @@ fn items(membership: &Membership, words: &str, found: &[Found]) -> Vec<Item> {
     page("Go to", Glyph::Prompts, "Prompts", "/prompts");
     page("Go to", Glyph::Layers, "Suites", "/suites");
     page("Go to", Glyph::Runs, "Runs", "/runs");
+    page("Go to", Glyph::Experiments, "Experiments", "/experiments");
     page("Go to", Glyph::Shield, "Approvals", "/approvals");
     page("Go to", Glyph::Audit, "Audit", "/audit");
     page("Go to", Glyph::Users, "Members", "/settings");

@@ -17,6 +17,7 @@ pub fn Rail() -> impl IntoView {
                 <RailLink glyph=Glyph::Prompts word="Prompts" rest="/prompts"/>
                 <RailLink glyph=Glyph::Layers word="Suites" rest="/suites"/>
                 <RailLink glyph=Glyph::Runs word="Runs" rest="/runs"/>
+                <RailLink glyph=Glyph::Experiments word="Experiments" rest="/experiments"/>
                 <RailLink glyph=Glyph::Shield word="Approvals" rest="/approvals"/>
             </ul>
             <ul class="rail-links">
@@ -57,6 +58,7 @@ fn belongs(link: &str, page: &str) -> bool {
             first,
             "prompts" | "new-prompt" | "roll-back" | "deployments"
         ),
+        "/experiments" => matches!(first, "experiments" | "new-experiment"),
         link => link.trim_start_matches('/') == first,
     }
 }

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     error::UiError,
+    experiments::{Experiments, ExperimentsTab},
     frame::{use_membership, use_project},
     live::use_feed,
     releases::{History, ReleasesTab},
@@ -47,6 +48,7 @@ pub fn PromptPage() -> impl IntoView {
         versions: Versions::new(here, tab),
         comparison: Comparing::new(here, tab),
         evals: Evals::new(here, tab),
+        experiments: Experiments::new(here, tab),
         history: History::new(here, tab),
         settings: Settings::new(here, tab),
     };
@@ -63,6 +65,7 @@ struct Views {
     versions: Versions,
     comparison: Comparing,
     evals: Evals,
+    experiments: Experiments,
     history: History,
     settings: Settings,
 }
@@ -126,6 +129,7 @@ fn Panel(place: Place, tab: Memo<String>, views: Views) -> impl IntoView {
             "compare" => view! { <CompareTab place comparison=views.comparison/> }.into_any(),
             "edit" => view! { <EditTab place/> }.into_any(),
             "evals" => view! { <EvalsTab evals=views.evals/> }.into_any(),
+            "experiments" => view! { <ExperimentsTab experiments=views.experiments/> }.into_any(),
             "releases" => view! { <ReleasesTab history=views.history/> }.into_any(),
             "settings" => view! { <SettingsTab place settings=views.settings/> }.into_any(),
             _ => view! { <VersionsTab place versions=views.versions/> }.into_any(),
@@ -228,6 +232,7 @@ fn PromptTabs(place: Place, n_versions: Memo<Option<i32>>, tab: Memo<String>) ->
             ("Compare", "compare"),
             ("Edit", "edit"),
             ("Evals", "evals"),
+            ("Experiments", "experiments"),
             ("Releases", "releases"),
             ("Settings", "settings"),
         ]

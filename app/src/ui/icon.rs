@@ -93,6 +93,8 @@ pub enum Glyph {
     Calculator,
     /// A question.
     Advisor,
+    /// A flask.
+    Experiments,
 }
 
 impl Glyph {
@@ -187,6 +189,9 @@ impl Glyph {
             }
             Self::Advisor => {
                 r#"<circle cx="8" cy="8" r="5.75"/><path d="M6.25 6.25a1.75 1.75 0 1 1 2.6 1.55c-.6.35-.85.7-.85 1.35M8 11.25h.01"/>"#
+            }
+            Self::Experiments => {
+                r#"<path d="M6.25 2.25h3.5M7 2.25v4L3.25 12.5a.85.85 0 0 0 .75 1.25h8a.85.85 0 0 0 .75-1.25L9 6.25v-4M5 10.25h6"/>"#
             }
             Self::Shield => {
                 r#"<path d="M8 1.75 13 3.5v4.25c0 3-2 5.25-5 6.5-3-1.25-5-3.5-5-6.5V3.5zM5.75 8l1.6 1.6 3-3.1"/>"#

@@ -3,8 +3,11 @@
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header::LOCATION},
-    response::IntoResponse,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, LOCATION},
+    },
+    response::{IntoResponse, Response},
 };
 use domain::{
     experiment::{Experiment, ExperimentDetail, Plan, PowerWarning, Results, Status},
@@ -24,7 +27,7 @@ use super::{
     suites::read_prompt,
     versions::Paging,
 };
-use crate::state::AppState;
+use crate::{audit_csv::cell as csv_cell, state::AppState};
 
 /// Which experiments.
 #[derive(Deserialize, IntoParams)]
@@ -271,18 +274,72 @@ pub async fn conclude(
     ))
 }
 
+/// In which form.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Form {
+    /// `csv` for a table with a line for each arm; JSON when left out.
+    format: Option<String>,
+}
+
 /// What it comes to, with every number the verdict rests on.
 #[utoipa::path(get, path = "/experiments/{id}/results", tag = "experiments",
-    params(("id" = String, Path, description = "the experiment")),
-    responses((status = 200, description = "as of now", body = Results)))]
+    params(Form, ("id" = String, Path, description = "the experiment")),
+    responses((status = 200, description = "as of now; CSV where asked for", body = Results)))]
 pub async fn results(
     State(state): State<AppState>,
     Caller(actor): Caller,
     FromPath(id): FromPath<ExperimentId>,
-) -> Result<Json<Results>> {
+    Query(form): Query<Form>,
+) -> Result<Response> {
     let now = state.clock.now();
     let found = experiments::results(&state.store, &actor, id, now).await?;
-    Ok(Json(found))
+    match present(form.format.as_deref()) {
+        None | Some("json") => Ok(Json(found).into_response()),
+        Some("csv") => {
+            let kind = [(CONTENT_TYPE, "text/csv; charset=utf-8; header=present")];
+            Ok((kind, as_csv(&found)).into_response())
+        }
+        Some(_) => Err(ApiError::invalid_field("format", "must be `json` or `csv`")),
+    }
+}
+
+/// A line for each arm; what is against the control is empty for the control itself.
+fn as_csv(results: &Results) -> String {
+    let mut text = "arm,version,units,successes,rate,rate_lower,rate_upper,difference,difference_lower,\
+         difference_upper,p_value,adjusted_p_value,sequential_lower,sequential_upper,sequential_p_value\r\n"
+        .to_owned();
+    let number = |number: Option<f64>| number.map(|number| number.to_string()).unwrap_or_default();
+    for arm in &results.arms {
+        let one = results.comparisons.iter().find(|one| one.arm == arm.name);
+        let sequential = one.and_then(|one| one.sequential.interval);
+        let cells = [
+            csv_cell(&arm.name),
+            arm.version.to_string(),
+            arm.units.to_string(),
+            arm.successes.to_string(),
+            number(arm.rate),
+            number(arm.interval.map(|interval| interval.lower)),
+            number(arm.interval.map(|interval| interval.upper)),
+            number(one.and_then(|one| one.difference)),
+            number(
+                one.and_then(|one| one.interval)
+                    .map(|interval| interval.lower),
+            ),
+            number(
+                one.and_then(|one| one.interval)
+                    .map(|interval| interval.upper),
+            ),
+            number(one.and_then(|one| one.p_value)),
+            number(one.and_then(|one| one.adjusted_p_value)),
+            number(sequential.map(|interval| interval.lower)),
+            number(sequential.map(|interval| interval.upper)),
+            number(one.and_then(|one| one.sequential.p_value)),
+        ];
+        text.push_str(&cells.join(","));
+        text.push_str("\r\n");
+    }
+    text
 }
 
 /// Everything its page shows: plan, results, the effect over time, and what happened to it.
