@@ -54,18 +54,16 @@ test('a sample-ratio mismatch is loud', async ({ page }) => {
   await expect(sentence(page)).toContainText('The counts fit the split');
 });
 
-test('prices come from the table, or are typed', async ({ page, javaScriptEnabled }) => {
+test('a cache cost follows the prices', async ({ page, javaScriptEnabled }) => {
   await signIn(page, 'viewer');
   await page.goto(`${PAGE}?tool=cache-cost`);
   await settled(page, javaScriptEnabled);
   await expect(sentence(page)).toContainText('$0.12 once, and $16.00 at worst');
-  const models = page.getByLabel('Prices of');
-  await models.selectOption({ index: 1 });
+  await page.getByLabel('Cache write').fill('7.50');
+  await page.getByLabel('Cache write').blur();
   await calculate(page, javaScriptEnabled);
-  await expect(page).toHaveURL(/model=[^&]+%2F/);
-  await expect(sentence(page)).toContainText('at worst');
-  await page.goto(page.url());
-  await expect(models).not.toHaveValue('');
+  await expect(sentence(page)).toContainText('$32.00 at worst');
+  await expect(page).toHaveURL(/write=7\.50/);
 });
 
 test('the exact risk of a threshold needs no script', async ({ page, javaScriptEnabled }) => {
@@ -111,22 +109,27 @@ test('the simulation stops when told to and never holds the page up', async ({ p
   await page.goto(`${PAGE}?tool=threshold-risk&n=1000&tests=1000000`);
   await settled(page, true);
   await page.evaluate(() => {
-    const kept = window as unknown as { longTasks: number[] };
-    kept.longTasks = [];
+    const kept = window as unknown as { longTasks: number[]; frames: number };
+    Object.assign(kept, { longTasks: [], frames: 0 });
+    const frame = () => { kept.frames += 1; requestAnimationFrame(frame); };
+    frame();
     new PerformanceObserver((list) => kept.longTasks.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: 'longtask' });
   });
   await page.getByRole('button', { name: 'Run the simulation' }).click();
   const progress = page.getByRole('progressbar', { name: 'A/A tests done' });
   const done = () => progress.evaluate((bar) => (bar as HTMLProgressElement).value);
-  await expect.poll(done).toBeGreaterThan(100);
+  await expect.poll(done).toBeGreaterThan(3_000);
   await page.getByRole('button', { name: 'Cancel' }).click();
   await expect(page.getByText(/^Cancelled after/)).toBeVisible();
   const stopped = await done();
   await page.waitForTimeout(300);
   expect(await done()).toBe(stopped);
-  // The browser reports what held it up for 50 ms or more; a debug build's first frame may.
-  const longTasks = await page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks);
-  expect(longTasks.length).toBeLessThanOrEqual(2);
+  // The browser reports what held it up for 50 ms or more: on a busy machine the odd frame, never most of them.
+  const [n_long, n_frames] = await page.evaluate(() => {
+    const kept = window as unknown as { longTasks: number[]; frames: number };
+    return [kept.longTasks.length, kept.frames];
+  });
+  expect(n_long, `${n_long} long tasks in ${n_frames} frames`).toBeLessThanOrEqual(Math.max(2, n_frames / 10));
   // Other numbers start afresh.
   await page.getByLabel('Looks').fill('5');
   await expect(page.getByRole('button', { name: 'Run the simulation' })).toBeEnabled();

@@ -168,7 +168,8 @@ pub fn advise(answers: Answers) -> Advised {
     };
     let mut because = vec![first.to_owned()];
     let mut raise = |to: Advice, why: &str| {
-        if to > advice {
+        // What asks for no more than is advised already still speaks for it.
+        if to >= advice {
             advice = to;
             because.push(why.to_owned());
         }

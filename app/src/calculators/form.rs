@@ -204,7 +204,7 @@ fn model_choice(
     typed: RwSignal<Typed>,
     prices: StoredValue<Vec<Price>>,
     keep: impl Fn() + Copy + Send + Sync + 'static,
-) -> impl IntoView {
+) -> AnyView {
     let options = prices.with_value(|prices| {
         prices
             .iter()
@@ -215,6 +215,10 @@ fn model_choice(
             })
             .collect_view()
     });
+    if prices.with_value(Vec::is_empty) {
+        return view! { <p class="note">"This server’s price table has no model yet, so prices are as typed."</p> }
+            .into_any();
+    }
     let change = move |event: leptos::ev::Event| {
         let model = event_target_value(&event);
         typed.update(|typed| prices.with_value(|prices| typed.choose(tool, &model, prices)));
@@ -231,6 +235,7 @@ fn model_choice(
             </select>
         </Field>
     }
+    .into_any()
 }
 
 #[cfg(test)]

@@ -29,6 +29,41 @@ fn level(results: &Results) -> String {
     format!("{:.0} %", (1.0 - results.alpha) * 100.0)
 }
 
+/// A challenger's row in the table behind the plot.
+fn numbers_of(one: &ComparisonResult) -> Vec<String> {
+    let text = |number: Option<String>| number.unwrap_or_else(|| "–".to_owned());
+    let ends = |interval: Option<Interval>| {
+        text(interval.map(|interval| {
+            format!(
+                "{} to {}",
+                words::bare(interval.lower),
+                words::bare(interval.upper)
+            )
+        }))
+    };
+    let lifts = one.relative_lift_interval.map(|interval| {
+        format!(
+            "{} to {}",
+            words::lift(interval.lower),
+            words::lift(interval.upper)
+        )
+    });
+    vec![
+        one.arm.clone(),
+        text(one.difference.map(words::bare)),
+        ends(one.interval),
+        text(one.adjusted_p_value.map(crate::runs::words::p_value)),
+        ends(one.sequential.interval),
+        text(
+            one.sequential
+                .adjusted_p_value
+                .map(crate::runs::words::p_value),
+        ),
+        text(one.relative_lift.map(words::lift)),
+        text(lifts),
+    ]
+}
+
 /// The effect of each challenger; none before anything was counted.
 pub fn effect(detail: &ExperimentDetail) -> Option<Chart> {
     let results = &detail.results;
@@ -83,37 +118,7 @@ pub fn effect(detail: &ExperimentDetail) -> Option<Chart> {
             position: index + 1,
             is_faint: is_open || !is_decided,
         });
-        let text = |number: Option<String>| number.unwrap_or_else(|| "–".to_owned());
-        let ends = |interval: Option<Interval>| {
-            text(interval.map(|interval| {
-                format!(
-                    "{} to {}",
-                    words::bare(interval.lower),
-                    words::bare(interval.upper)
-                )
-            }))
-        };
-        let lifts = one.relative_lift_interval.map(|interval| {
-            format!(
-                "{} to {}",
-                words::lift(interval.lower),
-                words::lift(interval.upper)
-            )
-        });
-        table.rows.push(vec![
-            one.arm.clone(),
-            text(one.difference.map(words::bare)),
-            ends(one.interval),
-            text(one.adjusted_p_value.map(crate::runs::words::p_value)),
-            ends(one.sequential.interval),
-            text(
-                one.sequential
-                    .adjusted_p_value
-                    .map(crate::runs::words::p_value),
-            ),
-            text(one.relative_lift.map(words::lift)),
-            text(lifts),
-        ]);
+        table.rows.push(numbers_of(one));
     }
     let which = match (results.decision, is_decided) {
         (Decision::Fixed, true) => format!("{} interval of the one decision", level(results)),

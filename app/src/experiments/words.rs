@@ -55,7 +55,7 @@ pub fn lift(lift: f64) -> String {
 /// Few digits, but as many as say something.
 pub fn amount(number: f64) -> String {
     let size = number.abs();
-    let text = if size >= 100.0 || size < 0.000_005 {
+    let text = if !(0.000_005..100.0).contains(&size) {
         // What rounds to nothing has no sign either.
         let number = if size < 1.0 { 0.0 } else { number };
         format!("{number:.0}")
