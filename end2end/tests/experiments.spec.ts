@@ -11,6 +11,8 @@ const DEMO: [name: string, word: string, sentence: RegExp][] = [
   ['Glossary in UI translations', 'do not trust', /^Do not trust this result: /],
   ['Thread summaries with quotes', 'guardrail broken', /^Stop: with quotes breaks the guardrail latency_ms/],
 ];
+const WINNER = 'Refund answers that offer the next step';
+const EARLY = 'Shorter subject lines';
 
 for (const [name, word, sentence] of DEMO) {
   test(`a viewer reads the verdict of “${name}”`, async ({ page, javaScriptEnabled }) => {
@@ -39,19 +41,19 @@ for (const [name, word, sentence] of DEMO) {
 test('the list is filtered by status and by prompt, and the prompt knows of its own', async ({ page }) => {
   await signIn(page, 'viewer');
   await page.goto(`${PROJECT}/experiments?prompt=support%2Frefund-policy&status=running`);
-  await expect(page.getByRole('row').filter({ hasText: DEMO[0][0] })).toHaveCount(1);
-  await expect(page.getByRole('row').filter({ hasText: DEMO[1][0] })).toHaveCount(0);
+  await expect(page.getByRole('row').filter({ hasText: WINNER })).toHaveCount(1);
+  await expect(page.getByRole('row').filter({ hasText: EARLY })).toHaveCount(0);
   await page.getByRole('link', { name: 'Clear filters' }).click();
-  await expect(page.getByRole('row').filter({ hasText: DEMO[1][0] })).toHaveCount(1);
+  await expect(page.getByRole('row').filter({ hasText: EARLY })).toHaveCount(1);
   await page.goto(`${PROJECT}/prompts/support/refund-policy?tab=experiments`);
-  await expect(page.getByRole('link', { name: DEMO[0][0] })).toBeVisible();
+  await expect(page.getByRole('link', { name: WINNER })).toBeVisible();
 });
 
 test('a result is taken along as CSV and JSON', async ({ page }) => {
   await signIn(page, 'viewer');
   await page.goto(`${PROJECT}/experiments?prompt=support%2Frefund-policy`);
-  await page.getByRole('link', { name: DEMO[0][0] }).click();
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText(DEMO[0][0]);
+  await page.getByRole('link', { name: WINNER }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(WINNER);
   const csv = await page.request.get((await page.locator('a[download="experiment.csv"]').getAttribute('href'))!);
   expect(csv.headers()['content-type']).toContain('text/csv');
   expect((await csv.text()).split('\r\n')[2]).toMatch(/^next step,7,\d+,\d+,0\./);
@@ -114,7 +116,7 @@ test('an editor plans an experiment, starts it, sees it move and ships the winne
   // A draft warns, and is started.
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Two against one');
   await expect(page.getByText('Too little traffic for the time given')).toBeVisible();
-  const id = page.url().split('/').pop()!.split('?')[0];
+  const id = new URL(page.url()).pathname.split('/').pop()!;
   await settled(page, javaScriptEnabled);
   await page.getByRole('button', { name: 'Start', exact: true }).click();
   await expect(page.locator('.verdict strong')).toContainText('No data yet');
