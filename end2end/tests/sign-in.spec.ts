@@ -22,6 +22,8 @@ test('a wrong password is refused and the address is kept', async ({ page }) => 
 
 test('signing out ends the session', async ({ page }) => {
   await signIn(page, 'viewer');
+  // An open page would ask for its live feed once more, and say in the console that it is refused.
+  await page.goto('about:blank');
   const answer = await page.request.post('/sign-out', { maxRedirects: 0 });
   expect(answer.status()).toBe(303);
   await page.goto('/p/demo');
