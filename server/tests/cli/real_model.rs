@@ -136,12 +136,12 @@ fn a_real_model_shows_which_prompt_is_better_and_the_gate_lets_only_that_one_pas
 
     // The poor one serves: the better one may replace it, and not the other way round.
     runtime.block_on(deploy(&api, 1));
-    check_contains(&run(&mut gate(&["--version", "2"]), 0), "pass");
+    check_contains(&run(&mut gate(&["--version", "2"]), 0), "PASS: real/spam");
     runtime.block_on(deploy(&api, 2));
     // A pull request's file that nobody saved.
     let file = folder.0.join("spam.json");
     let text = json!({ "name": "real/spam", "content": content(&[]) });
     std::fs::write(&file, text.to_string()).unwrap();
     let blocked = run(&mut gate(&["--file", file.to_str().unwrap()]), 1);
-    check_contains(&blocked, "fail");
+    check_contains(&blocked, "FAIL: real/spam");
 }
