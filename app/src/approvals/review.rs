@@ -18,7 +18,7 @@ use crate::{
     error::UiError,
     frame::{use_membership, use_project},
     live::use_feed,
-    prompts::{Broken, Differences, remember_refusal},
+    prompts::{Broken, Differences, parts::close_after, remember_refusal},
     releases::prompt_address,
     ui::{
         Badge, Banner, Dialog, DialogHead, Empty, Field, Glyph, Heading, Icon, LoadedPage, Refusal,
@@ -48,6 +48,9 @@ impl Actions {
             ServerAction::<Comment>::new(),
             ServerAction::<Execute>::new(),
         );
+        close_after(approve, "approve");
+        close_after(reject, "reject");
+        close_after(execute, "go-live");
         let refused = Signal::derive(move || {
             [
                 approve.value().get().and_then(Result::err),
@@ -247,22 +250,13 @@ impl About {
     }
 }
 
-/// Whether an action did what it was asked.
-fn is_done<S>(action: ServerAction<S>) -> Signal<bool>
-where
-    S: leptos::server_fn::ServerFn<Error = UiError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
-    Signal::derive(move || action.value().with(|value| matches!(value, Some(Ok(_)))))
-}
-
 #[component]
 fn ApproveDialog(number: i32, about: About, evidence: String, actions: Actions) -> impl IntoView {
     view! {
         <button type="button" class="btn" data-kind="primary" commandfor="approve" command="show-modal">
             <Icon glyph=Glyph::Check/>"Approve"
         </button>
-        <Dialog id="approve" done=is_done(actions.approve)>
+        <Dialog id="approve">
             <ActionForm action=actions.approve attr:class="dialog-form">
                 <DialogHead id="approve" title=format!("Approve version {number}")/>
                 <div class="dialog-body">
@@ -286,7 +280,7 @@ fn ApproveDialog(number: i32, about: About, evidence: String, actions: Actions) 
 fn RejectDialog(number: i32, about: About, actions: Actions) -> impl IntoView {
     view! {
         <button type="button" class="btn" data-kind="danger-line" commandfor="reject" command="show-modal">"Reject"</button>
-        <Dialog id="reject" done=is_done(actions.reject)>
+        <Dialog id="reject">
             <ActionForm action=actions.reject attr:class="dialog-form">
                 <DialogHead id="reject" title=format!("Reject version {number}")/>
                 <div class="dialog-body">
@@ -321,7 +315,7 @@ fn GoLive(project: String, id: String, found: Review, actions: Actions) -> impl 
         <button type="button" class="btn" data-kind="primary" commandfor="go-live" command="show-modal">
             <Icon glyph=Glyph::Promote/>"Go live"
         </button>
-        <Dialog id="go-live" done=is_done(actions.execute)>
+        <Dialog id="go-live">
             <ActionForm action=actions.execute attr:class="dialog-form">
                 <DialogHead id="go-live" title=format!("Version {} goes live", promotion.version)/>
                 <div class="dialog-body">

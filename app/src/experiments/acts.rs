@@ -11,10 +11,10 @@ use super::{
 use crate::{
     error::UiError,
     prompts::{
-        parts::{field_error, refusal},
+        parts::{close_after, field_error, refusal},
         words::grouped,
     },
-    ui::{Dialog, DialogHead, Field, Glyph, Icon, Refusal, close_dialog, described_by},
+    ui::{Dialog, DialogHead, Field, Glyph, Icon, Refusal, described_by},
 };
 
 /// What is done; made by the page, so that it outlives what is shown.
@@ -46,11 +46,7 @@ impl Acts {
         let raise_error = refusal(raise);
         let conclude_error = refusal(conclude);
         // The page shows what came of it; other dialogs go with their buttons.
-        Effect::new(move |_| {
-            if matches!(raise.value().get(), Some(Ok(()))) {
-                close_dialog("raise");
-            }
-        });
+        close_after(raise, "raise");
         Self {
             start,
             raise,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::UiError,
-    ui::{Banner, Refusal, Tone, error::sentence},
+    ui::{Banner, Refusal, Tone, close_dialog, error::sentence},
 };
 
 /// Without script a refused form comes back with its refusal in the address; this hands it to
@@ -241,4 +241,18 @@ where
     S: leptos::server_fn::ServerFn<Output = T, Error = UiError> + Clone + Send + Sync + 'static,
 {
     Signal::derive(move || action.value().get().and_then(Result::err))
+}
+
+/// Closes a dialog when what its form asks for is done: the page around it may stay as it is. Called
+/// by the page, once for each action: parts that are put together anew would close what is open again.
+pub fn close_after<T, S>(action: ServerAction<S>, dialog: &'static str)
+where
+    T: Clone + Send + Sync + 'static,
+    S: leptos::server_fn::ServerFn<Output = T, Error = UiError> + Clone + Send + Sync + 'static,
+{
+    Effect::new(move |_| {
+        if matches!(action.value().get(), Some(Ok(_))) {
+            close_dialog(dialog);
+        }
+    });
 }

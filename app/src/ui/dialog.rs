@@ -14,24 +14,12 @@ pub fn Dialog(
     /// Whether it needs room, for a table in it.
     #[prop(optional)]
     is_wide: bool,
-    /// Closes when what the form asks for is done: the page around it may stay as it is.
-    #[prop(optional, into)]
-    done: Signal<bool>,
     /// The form.
     children: Children,
 ) -> impl IntoView {
     let heading = format!("{id}-h");
-    let dialog = NodeRef::<leptos::html::Dialog>::new();
-    Effect::new(move |_| {
-        // The page may have been put together anew meanwhile, and this dialog with it.
-        if done.try_get() == Some(true)
-            && let Some(dialog) = dialog.get_untracked()
-        {
-            dialog.close();
-        }
-    });
     view! {
-        <dialog class="dialog" id=id node_ref=dialog data-size=is_wide.then_some("wide") aria-labelledby=heading>
+        <dialog class="dialog" id=id data-size=is_wide.then_some("wide") aria-labelledby=heading>
             {children()}
         </dialog>
     }
