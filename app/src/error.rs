@@ -6,6 +6,7 @@ use leptos::{
     server_fn::codec::JsonEncoding,
 };
 use serde::{Deserialize, Serialize};
+use wasm_split_helpers::SplitLoaderError;
 
 /// Why something could not be shown or done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -87,6 +88,12 @@ impl FromServerFnError for UiError {
                 Self::Internal
             }
         }
+    }
+}
+
+impl From<SplitLoaderError> for UiError {
+    fn from(error: SplitLoaderError) -> Self {
+        Self::Network(error.to_string())
     }
 }
 
