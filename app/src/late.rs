@@ -1,8 +1,8 @@
 //! Pages that come late: their code is in files of its own, which the browser gets when it first
 //! needs them. On the server, and once they are there, these pages are like any other.
 //!
-//! What two files both use is in a third, what three of them use in a fourth, and so on for every
-//! combination: few large files are better than many small ones.
+//! A new page is a variant beside the pages it shares most with. A new file costs more than it seems:
+//! what two files both use is in a third, and so on for every combination of them.
 
 #![expect(
     clippy::unnecessary_wraps,

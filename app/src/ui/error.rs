@@ -42,8 +42,9 @@ pub fn Refusal(
     #[prop(into)]
     error: Signal<Option<UiError>>,
 ) -> impl IntoView {
+    // Content that is loaded again takes its signals along and stays on screen a moment longer.
     move || {
-        error.get().map(|error| {
+        error.try_get().flatten().map(|error| {
             let text = sentence(&error.to_string());
             view! { <Banner tone=Tone::Bad><p>{text}</p></Banner> }
         })
