@@ -143,10 +143,11 @@ async fn sign_in(address: SocketAddr) -> anyhow::Result<String> {
         .await?
         .ask(request.as_bytes())
         .await?;
-    let head = String::from_utf8_lossy(&answer.head).to_lowercase();
+    let head = String::from_utf8_lossy(&answer.head);
     let cookie = head
         .lines()
-        .find_map(|line| line.strip_prefix("set-cookie: "))
+        .filter_map(|line| line.split_once(": "))
+        .find_map(|(name, value)| name.eq_ignore_ascii_case("set-cookie").then_some(value))
         .and_then(|value| value.split(';').next())
         .context("signing in gave no cookie")?;
     Ok(cookie.to_owned())

@@ -125,7 +125,7 @@ async fn a_stream_goes_on_where_it_broke_off(pool: PgPool) {
     );
 
     // What cannot be resumed starts with everything.
-    for id in ["0", "999999", "nonsense", "-1"] {
+    for id in ["999999", "nonsense", "-1"] {
         let mut events = Events::open(&key.clone().with("last-event-id", id), STREAM).await;
         events.expect("snapshot").await;
     }
