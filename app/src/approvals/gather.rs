@@ -8,7 +8,6 @@ use domain::{
     field::FieldError,
     id::PromotionId,
     prompt::PromptName,
-    release::may_approve,
 };
 
 use super::calls::{Cost, Review, Traffic};
@@ -59,12 +58,9 @@ pub async fn review(project: &str, id: &str, traffic: Traffic) -> Result<Review,
         _ => None,
     };
     let environment = &promotion.promotion.environment;
-    let may = may_approve(
-        &cx.actor,
-        environment,
-        std::slice::from_ref(&promotion.promotion.requested_by),
-        std::slice::from_ref(&promotion.author),
-    );
+    let refusal =
+        store::promotions::cannot_approve(&cx.store, &cx.actor, &promotion.promotion, cx.now)
+            .await?;
     let connected = store::consumers::connected(&cx.store, &cx.actor, cx.now).await?;
     let n_clients = connected
         .iter()
@@ -76,7 +72,7 @@ pub async fn review(project: &str, id: &str, traffic: Traffic) -> Result<Review,
             .map(|old| crate::prompts::compare(old, &new.content)),
         cost: cost(&cx, old.as_ref(), &new.content, traffic).await?,
         change_description: new.version.change_description,
-        cannot_approve: may.err().map(|refusal| refusal.to_string()),
+        cannot_approve: refusal.map(|refusal| refusal.to_string()),
         n_clients: i64::try_from(n_clients).unwrap_or(i64::MAX),
         promotion,
         now: cx.now,

@@ -7,8 +7,7 @@ use domain::{
     id::{DeploymentId, KeyId, PromotionId},
     prompt::{PromptName, check_prose},
     release::{
-        DeploymentKind, FullPromotion, MAX_REASON, Promotion, PromotionStatus, Refusal,
-        may_approve, open_status,
+        DeploymentKind, FullPromotion, MAX_REASON, Promotion, PromotionStatus, Refusal, open_status,
     },
 };
 use serde_json::json;
@@ -27,7 +26,7 @@ mod evidence;
 mod read;
 
 use evidence::Decided;
-pub use read::{Filter, find, list, n_open};
+pub use read::{Filter, cannot_approve, find, list, waiting_for};
 
 /// Requests that `version` serve the environment. What the environment's policy asks for and is
 /// not there yet, the answer names.
@@ -220,8 +219,7 @@ pub async fn approve(
 ) -> Result<FullPromotion> {
     check_comment(comment)?;
     let mut open = Open::lock(store, "approve_promotion", by, id, seen, now).await?;
-    let (requesters, authors) = makers(open.command.db(), &open.decided).await?;
-    may_approve(by, &open.environment, &requesters, &authors)?;
+    open.check_may_approve(by).await?;
     let Some(by_id) = by.who.id() else {
         return Err(Refusal::NotAPerson.into());
     };
@@ -270,8 +268,7 @@ pub async fn reject(
 ) -> Result<FullPromotion> {
     check_comment(reason)?;
     let mut open = Open::lock(store, "reject_promotion", by, id, None, now).await?;
-    let (requesters, authors) = makers(open.command.db(), &open.decided).await?;
-    may_approve(by, &open.environment, &requesters, &authors)?;
+    open.check_may_approve(by).await?;
     if reason.trim().is_empty() {
         return Err(Error::invalid("reason", "a rejection needs a reason"));
     }
@@ -384,6 +381,14 @@ async fn schedule(
 }
 
 impl Open {
+    async fn check_may_approve(&mut self, by: &Actor) -> Result<()> {
+        let db = self.command.db();
+        match read::refusal(db, by, &self.environment, &self.decided).await? {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(()),
+        }
+    }
+
     fn check_complete(&self) -> Result<()> {
         if self.decided.missing.is_empty() {
             return Ok(());
