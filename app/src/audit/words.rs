@@ -140,6 +140,7 @@ pub fn sentence(entry: &Entry) -> String {
         "prompt.create" => format!("{who} created {subject}"),
         "prompt.describe" => format!("{who} described {subject}"),
         "member.add" => format!("{who} added {subject} as {}", of(&["after", "role"])),
+        "member.invite" => format!("{who} made a new sign-in link for {subject}"),
         "member.role" => format!("{who} made {subject} {}", of(&["after", "role"])),
         "member.remove" => format!("{who} removed {subject}"),
         "key.create" => format!("{who} created the key {subject}"),

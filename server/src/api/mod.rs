@@ -123,6 +123,7 @@ fn control_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(stats::compute))
             .routes(routes!(members::list, members::create))
             .routes(routes!(members::set_role, members::remove))
+            .routes(routes!(members::renew_link))
             .routes(routes!(keys::list, keys::create))
             .routes(routes!(keys::revoke))
             .routes(routes!(audit::list))

@@ -92,7 +92,7 @@ fn plan() -> Value {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 69] = [
+const ROWS: &[Row] = &[
     keys_only("GET /prompts/{name}/resolve", Refused, NotFound, nothing),
     keys_only("POST /prompts/{name}/render", Refused, NotFound, || json!({})),
     keys_only("GET /stream", Refused, Own, nothing),
@@ -161,6 +161,7 @@ const ROWS: [Row; 69] = [
     row("GET /members", Viewer, Scope::Admin, Allowed, Own, nothing),
     row("POST /members", Admin, Scope::Admin, Unbound, Own, || json!({ "email": format!("{}@x.test", uuid::Uuid::new_v4().simple()), "name": "N", "role": "viewer" })),
     row("PATCH /members/{id}", Admin, Scope::Admin, Unbound, NotFound, || json!({ "role": "editor" })),
+    row("POST /members/{id}/set-up-link", Admin, Scope::Admin, Unbound, NotFound, nothing),
     row("DELETE /members/{id}", Admin, Scope::Admin, Unbound, NotFound, nothing),
     row("GET /keys", Viewer, Scope::Admin, Allowed, Own, nothing),
     row("POST /keys", Admin, Scope::Admin, Unbound, Own, || json!({ "name": "k", "scopes": ["prompts:read"] })),
@@ -188,7 +189,7 @@ fn rows() -> impl Iterator<Item = Row> {
     let changes = LIKE_CHANGES
         .into_iter()
         .map(|route| row(route, Editor, EvalsRun, Allowed, NotFound, nothing));
-    ROWS.into_iter().chain(verify).chain(changes)
+    ROWS.iter().copied().chain(verify).chain(changes)
 }
 
 /// Things the routes' addresses name.
