@@ -14,6 +14,7 @@ use std::time::Duration;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
 pub mod audit;
+pub mod cache_cost;
 pub mod changes;
 pub mod consumers;
 pub mod environments;

@@ -35,6 +35,7 @@ struct Row {
     requested_at: DateTime<Utc>,
     deployment_id: Option<DeploymentId>,
     execute_at: Option<DateTime<Utc>>,
+    execute_note: Option<String>,
 }
 
 impl Row {
@@ -51,6 +52,7 @@ impl Row {
             requested_at: self.requested_at,
             deployment_id: self.deployment_id,
             execute_at: self.execute_at,
+            execute_note: self.execute_note,
         }
     }
 }
@@ -75,7 +77,7 @@ pub async fn list(
         r#"select promotion_id as "id: PromotionId", promotion.status as "status: PromotionStatus",
                   prompt.name as "prompt: PromptName", environment.name as environment, version.number as version,
                   reason, requested_by as "requested_by: Json<Who>", requested_at,
-                  deployment_id as "deployment_id: DeploymentId", execute_at
+                  deployment_id as "deployment_id: DeploymentId", execute_at, execute_note
            from promotion
            join prompt using (prompt_id)
            join environment using (environment_id)
@@ -145,7 +147,7 @@ pub(super) async fn load(
         r#"select promotion_id as "id: PromotionId", promotion.status as "status: PromotionStatus",
                   prompt.name as "prompt: PromptName", environment.name as environment, version.number as version,
                   reason, requested_by as "requested_by: Json<Who>", requested_at,
-                  deployment_id as "deployment_id: DeploymentId", execute_at,
+                  deployment_id as "deployment_id: DeploymentId", execute_at, execute_note,
                   evidence as "evidence: Json<Evidence>", settled_by as "settled_by: Json<Who>", settled_at,
                   settled_reason
            from promotion
@@ -220,6 +222,7 @@ pub(super) async fn load(
             requested_at: row.requested_at,
             deployment_id: row.deployment_id,
             execute_at: row.execute_at,
+            execute_note: row.execute_note,
         },
         author: now_decided.author,
         evidence,
