@@ -13,7 +13,8 @@ pub enum Tokenizer {
 }
 
 /// How far an estimate may be off, in words.
-pub const ERROR: &str = "estimated from the text: within 15 % in English and code, 25 % in other languages";
+pub const ERROR: &str =
+    "estimated from the text: within 15 % in English and code, 25 % in other languages";
 
 /// The largest relative error over texts in English and code of twenty tokens or more.
 pub const ERROR_IN_ENGLISH: f64 = 0.15;
@@ -102,7 +103,8 @@ impl Tokenizer {
             let kind = kind(character);
             let is_new = before != Some(kind);
             // A capital after a small letter begins a word, as in `camelCase`.
-            let is_word = kind == Kind::Letter && (is_new || (was_lower && character.is_uppercase()));
+            let is_word =
+                kind == Kind::Letter && (is_new || (was_lower && character.is_uppercase()));
             n_in_run = if is_new || is_word { 1 } else { n_in_run + 1 };
             tokens += match kind {
                 Kind::Letter => letter(weights, character, is_word, n_in_run),
@@ -222,7 +224,8 @@ mod tests {
         assert!(english.len() >= 15);
         let off = |counted: fn(&Known) -> f64| {
             let errors = english.iter().map(counted);
-            errors.map(f64::abs).sum::<f64>() / crate::stats::float(u64::try_from(english.len()).unwrap())
+            errors.map(f64::abs).sum::<f64>()
+                / crate::stats::float(u64::try_from(english.len()).unwrap())
         };
         let openai = off(|text| Tokenizer::OpenAi.count(&text.text) / text.openai - 1.0);
         let anthropic = off(|text| Tokenizer::Anthropic.count(&text.text) / text.anthropic - 1.0);
@@ -232,7 +235,10 @@ mod tests {
     #[test]
     fn the_provider_says_whose_tokens() {
         assert_eq!(Tokenizer::of("anthropic", "x"), Tokenizer::Anthropic);
-        assert_eq!(Tokenizer::of("gateway", "claude-sonnet-4-6"), Tokenizer::Anthropic);
+        assert_eq!(
+            Tokenizer::of("gateway", "claude-sonnet-4-6"),
+            Tokenizer::Anthropic
+        );
         assert_eq!(Tokenizer::of("openai", "gpt-5"), Tokenizer::OpenAi);
         assert!(Tokenizer::OpenAi.count("") <= 0.0);
     }

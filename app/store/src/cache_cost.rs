@@ -20,8 +20,8 @@ use crate::{Error, Result, Store, prices, prompts, tx::Command};
 
 mod observed;
 
-pub use observed::{Refill, of_deployment};
 pub(crate) use observed::quietest;
+pub use observed::{Refill, of_deployment};
 
 /// What whoever asks says of the traffic; what is left out is looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -110,8 +110,15 @@ impl Here {
             }
             None => Vec::new(),
         };
-        let observed =
-            observed::traffic(store, self.project, self.prompt, self.environment, from, now).await?;
+        let observed = observed::traffic(
+            store,
+            self.project,
+            self.prompt,
+            self.environment,
+            from,
+            now,
+        )
+        .await?;
         let change = Change {
             old: old.as_ref(),
             new: &new,

@@ -215,14 +215,20 @@ pub async fn add(store: &Store, by: &Actor, new: &Price, now: DateTime<Utc>) -> 
     .execute(command.db())
     .await
     .on_constraint("price_one_row", || {
-        Error::conflict("price_not_newest", "there is a price from this moment on already")
+        Error::conflict(
+            "price_not_newest",
+            "there is a price from this moment on already",
+        )
     })?;
     command.record(
         "price.add",
         format!("{}/{}", new.provider, new.model),
         json!({ "after": new }),
     );
-    command.tell("price", json!({ "provider": new.provider, "model": new.model }));
+    command.tell(
+        "price",
+        json!({ "provider": new.provider, "model": new.model }),
+    );
     command.commit().await?;
     Ok(KnownPrice {
         price: new.clone(),
@@ -235,14 +241,44 @@ pub async fn add(store: &Store, by: &Actor, new: &Price, now: DateTime<Utc>) -> 
 fn check(new: &Price) -> Result<()> {
     for (name, text) in [("provider", &new.provider), ("model", &new.model)] {
         if text.trim().is_empty() || text.trim() != text {
-            return Err(Error::invalid(name, "must be a name without spaces around it"));
+            return Err(Error::invalid(
+                name,
+                "must be a name without spaces around it",
+            ));
         }
         check_prose(text, MAX_NAME).map_err(|message| Error::invalid(name, message))?;
     }
-    if new.min_cacheable_tokens.is_some_and(|least| i32::try_from(least).is_err()) {
+    if new
+        .min_cacheable_tokens
+        .is_some_and(|least| i32::try_from(least).is_err())
+    {
         return Err(Error::invalid("min_cacheable_tokens", "is too large"));
     }
     Ok(())
+}
+
+/// The rows of these models that the project sees, whoever sells them, oldest first: its own from
+/// the first of them on, before that the published ones.
+pub(crate) async fn of_models(
+    store: &Store,
+    project: ProjectId,
+    models: &[String],
+) -> Result<Vec<Price>> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select provider, model, valid_from, input, write_5m, write_1h, read, output, min_cacheable_tokens
+         from price
+         where model = any($2) and (project_id = $1 or (project_id is null and not exists (
+             select from price as own
+             where own.project_id = $1 and own.provider = price.provider and own.model = price.model
+               and own.valid_from <= price.valid_from)))
+         order by valid_from",
+        project.0,
+        models,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(rows.into_iter().map(Row::price).collect())
 }
 
 #[cfg(test)]
@@ -344,12 +380,21 @@ mod tests {
         );
         assert!(first.is_ok() != second.is_ok());
         let refused = add(store, &by, &own("ours", 3.0, moment(49)), moment(60)).await;
-        assert!(matches!(refused, Err(Error::Conflict { code: "price_not_newest", .. })));
+        assert!(matches!(
+            refused,
+            Err(Error::Conflict {
+                code: "price_not_newest",
+                ..
+            })
+        ));
         let editor = world.actor(Role::Editor);
         let refused = add(store, &editor, &own("ours", 3.0, moment(70)), moment(60)).await;
         assert!(matches!(refused, Err(Error::Denied(_))));
         let blank = own(" ", 3.0, moment(70));
-        assert!(matches!(add(store, &by, &blank, moment(60)).await, Err(Error::Invalid(_))));
+        assert!(matches!(
+            add(store, &by, &blank, moment(60)).await,
+            Err(Error::Invalid(_))
+        ));
         for sql in ["update price set input = 0", "delete from price"] {
             assert!(sqlx::query(sql).execute(&pool).await.is_err());
         }

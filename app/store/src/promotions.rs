@@ -160,7 +160,12 @@ pub async fn request_on(
 /// Somebody said that it may cost more than the prompt's budget: that is not to be lost where the
 /// deployment's own entry is the only one.
 fn record_cost(command: &mut Command, prompt: &PromptName, decided: &Decided) {
-    if let Some(cost) = decided.evidence.cache_cost.as_ref().filter(|cost| cost.accepted) {
+    if let Some(cost) = decided
+        .evidence
+        .cache_cost
+        .as_ref()
+        .filter(|cost| cost.accepted)
+    {
         command.record(
             "promotion.accept_cost",
             prompt.as_str(),

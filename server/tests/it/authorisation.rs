@@ -92,7 +92,7 @@ fn plan() -> Value {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 69] = [
+const ROWS: [Row; 74] = [
     keys_only("GET /prompts/{name}/resolve", Refused, NotFound, nothing),
     keys_only("POST /prompts/{name}/render", Refused, NotFound, || json!({})),
     keys_only("GET /stream", Refused, Own, nothing),
@@ -122,6 +122,11 @@ const ROWS: [Row; 69] = [
     row("GET /environments", Viewer, PromptsRead, Allowed, Own, nothing),
     row("POST /environments", Admin, Scope::Admin, Unbound, Own, || json!({ "name": "qa" })),
     row("PATCH /environments/{name}", Admin, Scope::Admin, Refused, Own, || json!({ "policy": { "gate": false } })),
+    row("GET /prices", Viewer, PromptsRead, Allowed, Own, nothing),
+    row("POST /prices", Admin, Scope::Admin, Unbound, Own, || json!({ "provider": "ours", "model": uuid::Uuid::new_v4(), "input": 1, "output": 2, "valid_from": "2026-01-01T00:00:00Z" })),
+    row("GET /prompts/{name}/cache-cost", Viewer, PromptsRead, Allowed, NotFound, nothing),
+    row("GET /prompts/{name}/cache-budget", Viewer, PromptsRead, Allowed, NotFound, nothing),
+    row("PUT /prompts/{name}/cache-budget", Admin, Scope::Admin, Unbound, NotFound, || json!({ "budget_usd_per_day": 1.5 })),
     row("GET /promotions", Viewer, PromptsRead, Allowed, Own, nothing),
     row("GET /promotions/{id}", Viewer, PromptsRead, Allowed, NotFound, nothing),
     row("POST /promotions/{id}/comments", Viewer, PromptsRead, Allowed, NotFound, || json!({ "text": "why?" })),

@@ -63,7 +63,9 @@ mod tests {
         assert!((found[1].miss_rate - (-10.0_f64 / 12.0).exp()).abs() < 1e-12);
         assert_eq!(
             found[1].warning.as_deref(),
-            Some("B does not keep its prompt's prefix warm: 43 % of its requests will write the cache again")
+            Some(
+                "B does not keep its prompt's prefix warm: 43 % of its requests will write the cache again"
+            )
         );
         assert!(arms(&[], 1.0, traffic).is_empty());
     }

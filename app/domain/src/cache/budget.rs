@@ -31,7 +31,12 @@ impl CacheSettings {
             })
         };
         [
-            within("budget_usd_per_day", self.budget_usd_per_day, 0.0, MAX_BUDGET_USD),
+            within(
+                "budget_usd_per_day",
+                self.budget_usd_per_day,
+                0.0,
+                MAX_BUDGET_USD,
+            ),
             within("requests_per_hour", self.requests_per_hour, 0.0, 1e9),
             within("distinct_keys", self.distinct_keys, 1.0, 1e9),
         ]
@@ -157,10 +162,17 @@ mod tests {
         assert_eq!(evidence(0.12, Some(0.12), 0.0).objection(), None);
         assert_eq!(
             evidence(0.1158, Some(0.1), 0.0).objection().as_deref(),
-            Some("the change is expected to cost $0.12 in cache misses, and the prompt's budget is $0.10 a day: accept the cost to go on")
+            Some(
+                "the change is expected to cost $0.12 in cache misses, and the prompt's budget is $0.10 a day: accept the cost to go on"
+            )
         );
         let second = evidence(0.1, Some(0.15), 0.1);
-        assert!(second.objection().unwrap().contains("after $0.10 in the last 24 hours"));
+        assert!(
+            second
+                .objection()
+                .unwrap()
+                .contains("after $0.10 in the last 24 hours")
+        );
         let accepted = CacheEvidence {
             accepted: true,
             ..second
@@ -189,6 +201,9 @@ mod tests {
         let written = evidence(1.0 / 3.0, Some(0.1), 2.0 / 3.0).rounded();
         let json = serde_json::to_value(&written).unwrap();
         assert_eq!(json["tokens"], 5_120);
-        assert_eq!(serde_json::from_value::<CacheEvidence>(json).unwrap(), written);
+        assert_eq!(
+            serde_json::from_value::<CacheEvidence>(json).unwrap(),
+            written
+        );
     }
 }

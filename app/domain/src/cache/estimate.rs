@@ -276,7 +276,10 @@ impl Prefix {
         let last = blocks.iter().rposition(|block| block.breakpoint);
         let cached = &blocks[..last.map_or(blocks.len(), |last| last + 1)];
         let tokens = |blocks: &[Block]| -> f64 {
-            blocks.iter().map(|block| tokenizer.count(&block.text)).sum()
+            blocks
+                .iter()
+                .map(|block| tokenizer.count(&block.text))
+                .sum()
         };
         let from = change.map_or(cached.len(), |change| change.index.min(cached.len()));
         Self {
@@ -333,7 +336,10 @@ mod tests {
     }
 
     fn long(words: &str) -> String {
-        format!("{words} {}", "Answer in one short sentence and be kind. ".repeat(400))
+        format!(
+            "{words} {}",
+            "Answer in one short sentence and be kind. ".repeat(400)
+        )
     }
 
     fn estimate(old: &Content, new: &Content, change: impl FnOnce(&mut Change<'_>)) -> Estimate {
@@ -352,13 +358,22 @@ mod tests {
 
     #[test]
     fn a_changed_block_costs_its_tokens_up_to_the_breakpoint() {
-        let (old, new) = (content(&long("Old."), "{{q}}"), content(&long("New."), "{{q}}"));
+        let (old, new) = (
+            content(&long("Old."), "{{q}}"),
+            content(&long("New."), "{{q}}"),
+        );
         let found = estimate(&old, &new, |_| {});
         assert_eq!(found.first_changed.as_deref(), Some("message 1 (system)"));
         assert_eq!(found.tokens, found.prefix_tokens);
         assert!((3_000..5_000).contains(&found.tokens), "{found:?}");
         let cost = found.cost.unwrap();
-        let wanted = invalidation_cost(inputs().traffic(f64::from(found.tokens)), Prices { write: 3.75, read: 0.3 });
+        let wanted = invalidation_cost(
+            inputs().traffic(f64::from(found.tokens)),
+            Prices {
+                write: 3.75,
+                read: 0.3,
+            },
+        );
         assert_eq!(Some(cost), wanted);
         assert_eq!(found.inputs.requests_per_hour.source, Source::Assumed);
         assert!(found.free.is_none() && found.unknown.is_none() && !found.no_breakpoint);
@@ -371,32 +386,56 @@ mod tests {
             assert!(found.cost.unwrap().upper_bound_usd <= 0.0);
             found.free.unwrap()
         };
-        assert!(why(estimate(&old, &content(&long("Old."), "Now: {{q}}"), |_| {})).contains("behind the last"));
-        assert!(why(estimate(&old, &old.clone(), |_| {})).contains("nothing that is cached changed"));
+        assert!(
+            why(estimate(
+                &old,
+                &content(&long("Old."), "Now: {{q}}"),
+                |_| {}
+            ))
+            .contains("behind the last")
+        );
+        assert!(
+            why(estimate(&old, &old.clone(), |_| {})).contains("nothing that is cached changed")
+        );
         let (short, other) = (content("Old.", "{{q}}"), content("New.", "{{q}}"));
         assert!(why(estimate(&short, &other, |_| {})).contains("shorter than 1024 tokens"));
         assert!(why(estimate(&old, &other, |change| change.old = None)).contains("nothing served"));
-        let unknown = estimate(&old, &content(&long("New."), ""), |change| change.price = None);
-        assert!(unknown.unknown.unwrap().contains("no price of claude-sonnet-4-6"));
+        let unknown = estimate(&old, &content(&long("New."), ""), |change| {
+            change.price = None
+        });
+        assert!(
+            unknown
+                .unknown
+                .unwrap()
+                .contains("no price of claude-sonnet-4-6")
+        );
         assert_eq!(unknown.cost, None);
     }
 
     #[test]
     fn what_was_measured_corrects_the_estimate_unless_it_is_about_something_else() {
-        let (old, new) = (content(&long("Old."), "{{q}}"), content(&long("New."), "{{q}}"));
+        let (old, new) = (
+            content(&long("Old."), "{{q}}"),
+            content(&long("New."), "{{q}}"),
+        );
         let plain = estimate(&old, &new, |_| {});
         let measured = f64::from(plain.prefix_tokens) * 1.2;
         let corrected = estimate(&old, &new, |change| change.measured_prefix = Some(measured));
         assert!(corrected.tokens_measured);
         assert!((f64::from(corrected.tokens) / f64::from(plain.tokens) - 1.2).abs() < 0.01);
-        let strange = estimate(&old, &new, |change| change.measured_prefix = Some(measured * 9.0));
+        let strange = estimate(&old, &new, |change| {
+            change.measured_prefix = Some(measured * 9.0)
+        });
         assert!(!strange.tokens_measured);
         assert_eq!(strange.tokens, plain.tokens);
     }
 
     #[test]
     fn a_quick_rollback_is_almost_free_and_a_late_one_is_not() {
-        let (old, new) = (content(&long("Old."), "{{q}}"), content(&long("New."), "{{q}}"));
+        let (old, new) = (
+            content(&long("Old."), "{{q}}"),
+            content(&long("New."), "{{q}}"),
+        );
         let back = |seconds| {
             let found = estimate(&old, &new, |change| change.warm_seconds = Some(seconds));
             found.expected_usd().unwrap()
@@ -423,7 +462,10 @@ mod tests {
             observed: None,
             ..known
         };
-        assert_eq!(Inputs::of(settings, settings, known).distinct_keys.source, Source::Prompt);
+        assert_eq!(
+            Inputs::of(settings, settings, known).distinct_keys.source,
+            Source::Prompt
+        );
         // There is always one key.
         let none = Known {
             given: Some(0.0),

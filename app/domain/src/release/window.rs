@@ -27,10 +27,14 @@ pub struct Window {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoWindow {
     /// Nothing came.
-    #[error("no requests were reported here in the last 7 days, so no hour is known to be quiet: choose a moment")]
+    #[error(
+        "no requests were reported here in the last 7 days, so no hour is known to be quiet: choose a moment"
+    )]
     NoTraffic,
     /// Some hours of the day were never seen.
-    #[error("requests have been reported here for less than a day, so the quietest hour is not known yet: choose a moment")]
+    #[error(
+        "requests have been reported here for less than a day, so the quietest hour is not known yet: choose a moment"
+    )]
     TooShort,
 }
 
@@ -55,10 +59,7 @@ impl std::fmt::Display for Window {
 
 /// The quietest hour of the day, from requests counted by the hour: the next one, or now while it
 /// lasts. Of equally quiet hours the one that comes first.
-pub fn quietest(
-    hours: &[(DateTime<Utc>, u64)],
-    now: DateTime<Utc>,
-) -> Result<Window, NoWindow> {
+pub fn quietest(hours: &[(DateTime<Utc>, u64)], now: DateTime<Utc>) -> Result<Window, NoWindow> {
     let since = now - TimeDelta::days(DAYS);
     let seen = || {
         hours
@@ -75,9 +76,7 @@ pub fn quietest(
         by_hour[at.hour() as usize % 24] += n;
     }
     let total: u64 = by_hour.iter().sum();
-    let this_hour = now
-        .duration_trunc(TimeDelta::hours(1))
-        .unwrap_or(now);
+    let this_hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
     let begins = |ahead: i64| this_hour + TimeDelta::hours(ahead);
     let ahead = (0..24)
         .min_by_key(|ahead| by_hour[begins(*ahead).hour() as usize % 24])
@@ -137,7 +136,9 @@ mod tests {
     #[test]
     fn hours_without_any_request_are_the_quietest_the_nearest_first() {
         let now = at("2026-03-14T12:30:00Z");
-        let noon: Vec<_> = (0..3).map(|day| (at("2026-03-14T12:00:00Z") - TimeDelta::days(day), 100)).collect();
+        let noon: Vec<_> = (0..3)
+            .map(|day| (at("2026-03-14T12:00:00Z") - TimeDelta::days(day), 100))
+            .collect();
         let found = quietest(&noon, now).unwrap();
         assert_eq!(found.at, at("2026-03-14T13:00:00Z"));
         assert!(found.share <= 0.0);

@@ -85,8 +85,7 @@ pub(super) async fn serve(
         return Err(Refusal::Over(one.status).into());
     }
     let release = release(first);
-    let (mut command, mut place) =
-        Place::open(store, "execute_promotion", by, &release, now).await?;
+    let (mut command, _) = Place::open(store, "execute_promotion", by, &release, now).await?;
     // Decided before the first of them changes what serves: what was approved was approved for
     // what serves until then.
     let mut decided = Vec::new();
@@ -99,11 +98,12 @@ pub(super) async fn serve(
             Err(refusal) => Err(refusal),
             Ok(mut decided) => {
                 let agreed =
-                    terms::agree_again(&mut command, promotion.id, &mut decided, accepts, now).await;
+                    terms::agree_again(&mut command, promotion.id, &mut decided, accepts, now)
+                        .await;
                 match agreed {
                     Ok(()) => {
                         // The one before has changed what serves.
-                        place = Place::lock(&mut command, by, &release, now).await?;
+                        let place = Place::lock(&mut command, by, &release, now).await?;
                         execute(&mut command, &place, promotion, &decided).await
                     }
                     refused => refused,
