@@ -15,6 +15,7 @@ mod advisor;
 mod approvals;
 mod audit;
 mod calculators;
+mod costs;
 mod experiments;
 mod home;
 mod prompts;
@@ -94,6 +95,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("settings") view=settings::MembersPage/>
                     <Route path=path!("settings/keys") view=settings::KeysPage/>
                     <Route path=path!("settings/providers") view=settings::ProvidersPage/>
+                    <Route path=path!("settings/prices") view=settings::PricesPage/>
                     <Route path=path!("settings/environments") view=settings::EnvironmentsPage/>
                     <Route path=path!("settings/profile") view=settings::ProfilePage/>
                 </ParentRoute>

@@ -45,7 +45,11 @@ pub fn MeasuredBox(measured: Measured) -> impl IntoView {
     let words = format!(
         "{} requests with this version reported {} {} UTC. Every token written to the cache in the five minutes after the deployment is counted, also those that would have been written without it.",
         grouped(measured.requests),
-        if measured.is_running { "so far, until" } else { "until" },
+        if measured.is_running {
+            "so far, until"
+        } else {
+            "until"
+        },
         measured.until.format("%H:%M"),
     );
     view! {

@@ -108,7 +108,8 @@ fn notes(estimate: &Estimate) -> impl IntoView + use<> {
     let is_reckoned = estimate.cost.is_some() && estimate.free.is_none();
     let tokens = is_reckoned.then(|| {
         let words = if estimate.tokens_measured {
-            "Tokens are scaled to what applications reported for the version that serves.".to_owned()
+            "Tokens are scaled to what applications reported for the version that serves."
+                .to_owned()
         } else {
             format!("Tokens are {}.", tokens::ERROR)
         };
@@ -196,6 +197,21 @@ fn as_asked(frozen: &CacheEvidence) -> AnyView {
     .into_any()
 }
 
+/// The tick that a cost over the budget needs.
+#[component]
+pub fn AcceptCost(
+    /// What stands against it, in figures.
+    why: String,
+) -> impl IntoView {
+    view! {
+        <label class="choice">
+            <input type="checkbox" name="accept_cache_cost" value="true"/>
+            <span>"Accept the cache cost"</span>
+            <span class="hint">{sentence(&why)}</span>
+        </label>
+    }
+}
+
 /// `≈ $0.02 cache refill`, or why there is none.
 #[must_use]
 pub fn in_short(estimate: &Estimate) -> String {
@@ -205,9 +221,11 @@ pub fn in_short(estimate: &Estimate) -> String {
             "Next to no cache refill: the prefix is still warm.".to_owned()
         }
         (None, Some(usd)) => format!("≈ {} cache refill.", dollars(usd)),
-        (None, None) => "What the cache refill costs is not known: ".to_owned()
-            + estimate.unknown.as_deref().unwrap_or("no price")
-            + ".",
+        (None, None) => {
+            "What the cache refill costs is not known: ".to_owned()
+                + estimate.unknown.as_deref().unwrap_or("no price")
+                + "."
+        }
     }
 }
 

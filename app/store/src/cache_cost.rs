@@ -76,6 +76,18 @@ async fn here(
     }))
 }
 
+/// The same for somebody who named it: says which of the two there is not.
+async fn found(store: &Store, by: &Actor, prompt: &PromptName, environment: &str) -> Result<Here> {
+    by.may(Permission::Read)?;
+    match here(store, by.project, prompt, environment).await? {
+        Some(here) => Ok(here),
+        None if prompts::find(store, by, prompt).await?.is_some() => {
+            Err(Error::NotFound("environment"))
+        }
+        None => Err(Error::NotFound("prompt")),
+    }
+}
+
 async fn content(store: &Store, prompt: PromptId, number: i32) -> Result<Option<Content>> {
     let content = sqlx::query_scalar!(
         r#"select content as "content: Json<Content>" from version where prompt_id = $1 and number = $2"#,
@@ -161,10 +173,7 @@ pub async fn of_change(
     given: Given,
     now: DateTime<Utc>,
 ) -> Result<Estimate> {
-    by.may(Permission::Read)?;
-    let here = here(store, by.project, prompt, environment)
-        .await?
-        .ok_or(Error::NotFound("prompt"))?;
+    let here = found(store, by, prompt, environment).await?;
     let from = versions.0.or(here.serves);
     here.estimate(store, from, versions.1, given, None, now)
         .await?
@@ -180,10 +189,7 @@ pub async fn of_rollback(
     to: i32,
     now: DateTime<Utc>,
 ) -> Result<Estimate> {
-    by.may(Permission::Read)?;
-    let here = here(store, by.project, prompt, environment)
-        .await?
-        .ok_or(Error::NotFound("prompt"))?;
+    let here = found(store, by, prompt, environment).await?;
     // It stopped serving when the next deployment after its last one came.
     let stopped = sqlx::query_scalar!(
         r#"select min(later.deployed_at) as "at"
@@ -218,10 +224,7 @@ pub async fn inputs(
     given: Given,
     now: DateTime<Utc>,
 ) -> Result<Inputs> {
-    by.may(Permission::Read)?;
-    let here = here(store, by.project, prompt, environment)
-        .await?
-        .ok_or(Error::NotFound("prompt"))?;
+    let here = found(store, by, prompt, environment).await?;
     let observed = observed::traffic(
         store,
         here.project,

@@ -30,7 +30,7 @@ mod together;
 
 use evidence::Decided;
 pub use read::{Filter, find, list, n_open};
-pub use terms::{At, Terms};
+pub use terms::{At, Terms, objection, quietest};
 pub use together::{Due, due, execute_together};
 
 /// Requests that `version` serve the environment. What the environment's policy asks for and is

@@ -57,7 +57,11 @@ pub async fn estimate(
         found
     };
     let given = Given {
-        requests_per_hour: number("requests_per_hour", wanted.requests_per_hour.as_deref(), 0.0),
+        requests_per_hour: number(
+            "requests_per_hour",
+            wanted.requests_per_hour.as_deref(),
+            0.0,
+        ),
         distinct_keys: number("distinct_keys", wanted.distinct_keys.as_deref(), 1.0),
         ttft_ms: number("ttft_ms", wanted.ttft_ms.as_deref(), 0.0),
     };

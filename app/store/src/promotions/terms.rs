@@ -3,12 +3,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
+    actor::{Actor, Permission},
     cache::{budget::CacheEvidence, estimate::Estimate},
     id::{EnvironmentId, ProjectId, PromotionId, PromptId},
     prompt::PromptName,
     release::window::Window,
 };
 use serde_json::json;
+use sqlx::types::Json;
 
 use super::evidence::Decided;
 use crate::{Error, Result, Store, cache_cost, tx::Command};
@@ -187,6 +189,48 @@ pub(super) async fn window_for(
     .await?
     .ok_or(Error::NotFound("promotion"))?;
     cache_cost::quietest(store, place.prompt, place.environment, now).await
+}
+
+/// The quietest hour that a promotion could wait for.
+pub async fn quietest(
+    store: &Store,
+    by: &Actor,
+    id: PromotionId,
+    now: DateTime<Utc>,
+) -> Result<Window> {
+    by.may(Permission::Read)?;
+    window_for(store, by.project, id, now).await
+}
+
+/// Why executing it now would take a yes to what it costs; nothing where it would not.
+pub async fn objection(
+    store: &Store,
+    by: &Actor,
+    id: PromotionId,
+    now: DateTime<Utc>,
+) -> Result<Option<String>> {
+    by.may(Permission::Read)?;
+    let row = sqlx::query!(
+        r#"select prompt_id as "prompt: PromptId", cache_cost as "cost: Json<CacheEvidence>"
+           from promotion join prompt using (prompt_id)
+           where project_id = $1 and promotion_id = $2"#,
+        by.project.0,
+        id.0,
+    )
+    .fetch_optional(&store.pool)
+    .await?
+    .ok_or(Error::NotFound("promotion"))?;
+    let Some(Json(cost)) = row.cost else {
+        return Ok(None);
+    };
+    let mut db = store.pool.acquire().await?;
+    let (budget_usd, spent_usd) = cache_cost::budget(&mut db, row.prompt, now).await?;
+    let cost = CacheEvidence {
+        budget_usd,
+        spent_usd,
+        ..cost
+    };
+    Ok(cost.objection())
 }
 
 /// The same if it was asked to wait for it. Traffic that has no quietest hour any more is no reason
