@@ -6,7 +6,7 @@
 /// Whose tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tokenizer {
-    /// OpenAI's `o200k_base`; also stands in for Google and for models of one's own.
+    /// `OpenAI`'s `o200k_base`; also stands in for Google and for models of one's own.
     OpenAi,
     /// The last one that Anthropic published.
     Anthropic,

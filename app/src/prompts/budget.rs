@@ -74,11 +74,11 @@ pub fn CacheBudget(place: Place, set: CacheSettings, budget: Budgeting) -> impl 
         view! { <div class="panel-foot"><span class="note">"Admins can change this."</span></div> }
             .into_any()
     };
-    let number = |id: &'static str,
-                  name: &'static str,
-                  least: &'static str,
-                  value: Option<f64>,
-                  error: Signal<Option<String>>| {
+    let number = move |id: &'static str,
+                       name: &'static str,
+                       least: &'static str,
+                       value: Option<f64>,
+                       error: Signal<Option<String>>| {
         let value = value.map(|value| value.to_string()).unwrap_or_default();
         view! {
             <input class="input" id=id name=name type="number" min=least step="any" value=value readonly=!may

@@ -196,7 +196,10 @@ fn NewPrice(add: ServerAction<AddPrice>) -> impl IntoView {
     let error = refusal(add);
     let form = NodeRef::new();
     clear_after(form, move || matches!(add.value().get(), Some(Ok(()))));
-    let amount = |id: &'static str, label: &'static str, hint: &'static str, is_optional: bool| {
+    let amount = move |id: &'static str,
+                       label: &'static str,
+                       hint: &'static str,
+                       is_optional: bool| {
         let refused = field_error(error, id);
         view! {
             <Field id label hint error=refused is_optional>

@@ -132,19 +132,11 @@ pub async fn request_on(
     write_status(&mut command, id, status, &decided, deployment_id).await?;
     command.tell("promotion", json!({ "promotion": id, "status": status }));
     command.commit().await?;
-    let moment = moment.filter(|_| deployment_id.is_none());
-    let (execute_at, execute_note) = match moment {
-        Some(moment) => (Some(moment.at), moment.note),
-        None => (None, None),
-    };
+    let (execute_at, execute_note) = moment.map(|moment| (moment.at, moment.note)).unzip();
     Ok(Promotion {
         id,
         status,
-        missing: if deployment_id.is_some() {
-            Vec::new()
-        } else {
-            decided.missing
-        },
+        missing: decided.missing,
         prompt: release.prompt.clone(),
         environment: release.environment.to_owned(),
         version,
@@ -153,7 +145,7 @@ pub async fn request_on(
         requested_at: now,
         deployment_id,
         execute_at,
-        execute_note,
+        execute_note: execute_note.flatten(),
     })
 }
 

@@ -190,6 +190,7 @@ pub async fn cancel(
 
 /// When to execute, and whether its cost is accepted.
 #[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `read_terms` reads")]
 pub struct When {
     /// A moment to come, or `quietest` for the hour of the day in which the fewest requests come;
     /// at once when left out.

@@ -401,7 +401,7 @@ mod tests {
         assert!(why(estimate(&short, &other, |_| {})).contains("shorter than 1024 tokens"));
         assert!(why(estimate(&old, &other, |change| change.old = None)).contains("nothing served"));
         let unknown = estimate(&old, &content(&long("New."), ""), |change| {
-            change.price = None
+            change.price = None;
         });
         assert!(
             unknown
@@ -424,7 +424,7 @@ mod tests {
         assert!(corrected.tokens_measured);
         assert!((f64::from(corrected.tokens) / f64::from(plain.tokens) - 1.2).abs() < 0.01);
         let strange = estimate(&old, &new, |change| {
-            change.measured_prefix = Some(measured * 9.0)
+            change.measured_prefix = Some(measured * 9.0);
         });
         assert!(!strange.tokens_measured);
         assert_eq!(strange.tokens, plain.tokens);
