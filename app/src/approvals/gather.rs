@@ -1,7 +1,7 @@
 //! Putting together what a review shows; on the server only.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use domain::{field::FieldError, id::PromotionId, prompt::PromptName, release::may_approve};
+use domain::{field::FieldError, id::PromotionId, prompt::PromptName};
 use store::promotions::At;
 
 use super::calls::Review;
@@ -56,12 +56,9 @@ pub async fn review(project: &str, id: &str, asked: Asked) -> Result<Review, UiE
         _ => None,
     };
     let environment = &promotion.promotion.environment;
-    let may = may_approve(
-        &cx.actor,
-        environment,
-        std::slice::from_ref(&promotion.promotion.requested_by),
-        std::slice::from_ref(&promotion.author),
-    );
+    let refusal =
+        store::promotions::cannot_approve(&cx.store, &cx.actor, &promotion.promotion, cx.now)
+            .await?;
     let connected = store::consumers::connected(&cx.store, &cx.actor, cx.now).await?;
     let n_clients = connected
         .iter()
@@ -90,7 +87,7 @@ pub async fn review(project: &str, id: &str, asked: Asked) -> Result<Review, UiE
             .as_ref()
             .map(|old| crate::prompts::compare(old, &new.content)),
         change_description: new.version.change_description,
-        cannot_approve: may.err().map(|refusal| refusal.to_string()),
+        cannot_approve: refusal.map(|refusal| refusal.to_string()),
         n_clients: i64::try_from(n_clients).unwrap_or(i64::MAX),
         promotion,
         now: cx.now,

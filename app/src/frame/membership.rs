@@ -28,6 +28,8 @@ pub struct Membership {
     pub projects: Vec<Project>,
     /// Whether they may create a project.
     pub may_create_projects: bool,
+    /// Promotions that wait for their approval.
+    pub n_approvals: usize,
     /// How they want it to look.
     pub appearance: Appearance,
 }
@@ -96,6 +98,9 @@ async fn load(request: &crate::context::Request, project: &str) -> Result<Member
     let projects = store::projects::of_person(&cx.store, person).await?;
     let may_create_projects =
         found.is_operator || projects.iter().any(|project| project.role == Role::Admin);
+    let n_approvals = store::promotions::waiting_for(&cx.store, &cx.actor, cx.now)
+        .await?
+        .len();
     Ok(Membership {
         person,
         name: found.name,
@@ -103,6 +108,7 @@ async fn load(request: &crate::context::Request, project: &str) -> Result<Member
         project: cx.project,
         projects,
         may_create_projects,
+        n_approvals,
         appearance: request.appearance,
     })
 }

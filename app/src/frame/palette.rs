@@ -365,6 +365,7 @@ mod tests {
             },
             projects: Vec::new(),
             may_create_projects: false,
+            n_approvals: 0,
             appearance: super::super::Appearance::default(),
         }
     }

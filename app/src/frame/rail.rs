@@ -3,12 +3,13 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use super::{Density, Theme, use_membership};
+use super::{Density, Theme, use_membership, waiting::Waiting};
 use crate::ui::{Glyph, Icon, Mark, who::initials};
 
 /// The rail; below 60 rem it is a drawer.
 #[component]
 pub fn Rail() -> impl IntoView {
+    let n_approvals = expect_context::<Waiting>().n_approvals();
     view! {
         <nav class="rail" id="rail" popover="auto" aria-label="Main">
             <div class="rail-head"><Projects/></div>
@@ -18,7 +19,7 @@ pub fn Rail() -> impl IntoView {
                 <RailLink glyph=Glyph::Layers word="Suites" rest="/suites"/>
                 <RailLink glyph=Glyph::Runs word="Runs" rest="/runs"/>
                 <RailLink glyph=Glyph::Experiments word="Experiments" rest="/experiments"/>
-                <RailLink glyph=Glyph::Shield word="Approvals" rest="/approvals"/>
+                <RailLink glyph=Glyph::Shield word="Approvals" rest="/approvals" count=(n_approvals, "waiting for you")/>
             </ul>
             <ul class="rail-links">
                 <RailLink glyph=Glyph::Audit word="Audit" rest="/audit"/>
@@ -34,7 +35,14 @@ pub fn Rail() -> impl IntoView {
 }
 
 #[component]
-fn RailLink(glyph: Glyph, word: &'static str, rest: &'static str) -> impl IntoView {
+fn RailLink(
+    glyph: Glyph,
+    word: &'static str,
+    rest: &'static str,
+    /// How many there are of what, where that is worth saying.
+    #[prop(optional)]
+    count: Option<(Signal<usize>, &'static str)>,
+) -> impl IntoView {
     let base = use_membership().href("");
     let href = format!("{base}{rest}");
     let path = use_location().pathname;
@@ -44,6 +52,12 @@ fn RailLink(glyph: Glyph, word: &'static str, rest: &'static str) -> impl IntoVi
             <a class="rail-link" href=href aria-current=move || is_current().then_some("page")>
                 <Icon glyph/>
                 {word}
+                {count.map(|(n, of)| view! {
+                    <span class="rail-count num" hidden=move || n.get() == 0>
+                        {move || n.get()}
+                        <span class="sr-only">{format!(" {of}")}</span>
+                    </span>
+                })}
             </a>
         </li>
     }

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    experiment::ExperimentRow,
     prompt::Prompt,
-    release::{Consumer, Deployment},
+    release::{Consumer, Deployment, Promotion},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ pub struct Overview {
     pub needs: Vec<Need>,
     /// The last deployments, newest first.
     pub deployments: Vec<Recent>,
+    /// Experiments that run now, each with what can be said of it.
+    pub experiments: Vec<ExperimentRow>,
     /// Clients connected now.
     pub clients: Vec<Consumer>,
     /// The prompts changed last.
@@ -45,8 +48,23 @@ pub struct Recent {
 }
 
 /// Something that wants attention.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Need {
+    /// A promotion waits for nothing but the approval of the one who looks.
+    Approval(Promotion),
+    /// The newest version of a prompt failed its last gate.
+    GateFailed {
+        /// The prompt.
+        prompt: String,
+        /// Its newest version.
+        version: i32,
+        /// The candidate's run.
+        run: String,
+        /// What was found, in a sentence.
+        sentence: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// A client was told of a deployment and has not confirmed it.
     ClientBehind {
         /// The client.
@@ -105,8 +123,19 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
         })
         .collect();
     needs.extend(broken_glass(&history, cx.now));
+    let waiting = store::promotions::waiting_for(store, actor, cx.now).await?;
+    needs.extend(waiting.into_iter().map(Need::Approval));
+    let failing = store::gates::failing(store, actor).await?;
+    needs.extend(failing.into_iter().map(gate_failed));
     needs.extend(prompts.items.iter().filter_map(ahead));
     needs.truncate(8);
+
+    let running = store::experiments::Filter {
+        status: Some(domain::experiment::Status::Running),
+        ..store::experiments::Filter::default()
+    };
+    let experiments =
+        store::experiments::rows(store, actor, &running, &PageRequest::first(5), cx.now).await?;
 
     let ids: Vec<_> = history
         .iter()
@@ -137,6 +166,7 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
     Ok(Overview {
         needs,
         deployments,
+        experiments: experiments.items,
         clients,
         prompts: prompts.items.into_iter().take(10).collect(),
         is_empty,
@@ -159,6 +189,17 @@ fn broken_glass(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Ite
         })
         .cloned()
         .map(Need::GlassBroken)
+}
+
+#[cfg(feature = "ssr")]
+fn gate_failed(gate: store::gates::Failing) -> Need {
+    Need::GateFailed {
+        prompt: gate.prompt.to_string(),
+        version: gate.version,
+        run: gate.run.to_string(),
+        sentence: domain::gate::sentence(&gate.verdict),
+        at: gate.decided_at,
+    }
 }
 
 #[cfg(feature = "ssr")]

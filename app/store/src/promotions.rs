@@ -7,8 +7,7 @@ use domain::{
     id::{DeploymentId, KeyId, PromotionId},
     prompt::{PromptName, check_prose},
     release::{
-        DeploymentKind, FullPromotion, MAX_REASON, Promotion, PromotionStatus, Refusal,
-        may_approve, open_status,
+        DeploymentKind, FullPromotion, MAX_REASON, Promotion, PromotionStatus, Refusal, open_status,
     },
 };
 use serde_json::json;
@@ -29,7 +28,7 @@ mod terms;
 mod together;
 
 use evidence::Decided;
-pub use read::{Filter, find, list, n_open};
+pub use read::{Filter, cannot_approve, find, list, waiting_for};
 pub use terms::{At, Terms, objection, quietest};
 pub use together::{Due, due, execute_together};
 
@@ -274,8 +273,7 @@ pub async fn approve(
     // The quietest hour is worked out when everything is there, and before anything is locked.
     let window = terms::window_waited_for(store, by.project, id, now).await?;
     let mut open = Open::lock(store, "approve_promotion", by, id, seen, now).await?;
-    let (requesters, authors) = makers(open.command.db(), &open.decided).await?;
-    may_approve(by, &open.environment, &requesters, &authors)?;
+    open.check_may_approve(by).await?;
     let Some(by_id) = by.who.id() else {
         return Err(Refusal::NotAPerson.into());
     };
@@ -329,8 +327,7 @@ pub async fn reject(
 ) -> Result<FullPromotion> {
     check_comment(reason)?;
     let mut open = Open::lock(store, "reject_promotion", by, id, None, now).await?;
-    let (requesters, authors) = makers(open.command.db(), &open.decided).await?;
-    may_approve(by, &open.environment, &requesters, &authors)?;
+    open.check_may_approve(by).await?;
     if reason.trim().is_empty() {
         return Err(Error::invalid("reason", "a rejection needs a reason"));
     }
@@ -472,6 +469,14 @@ impl Open {
     /// Looks at the budget again: it, and what else was spent, may have changed meanwhile.
     async fn agree(&mut self, accepts: bool, now: DateTime<Utc>) -> Result<()> {
         terms::agree_again(&mut self.command, self.id, &mut self.decided, accepts, now).await
+    }
+
+    async fn check_may_approve(&mut self, by: &Actor) -> Result<()> {
+        let db = self.command.db();
+        match read::refusal(db, by, &self.environment, &self.decided).await? {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(()),
+        }
     }
 
     fn check_complete(&self) -> Result<()> {

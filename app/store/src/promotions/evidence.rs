@@ -19,6 +19,8 @@ pub(super) struct Decided {
     pub evidence: Evidence,
     /// What is still missing.
     pub missing: Vec<String>,
+    /// Whether approvals are missing, and nothing else is.
+    pub waits_for_approval: bool,
     pub requester: Who,
     pub author: Who,
     pub prompt: PromptId,
@@ -99,8 +101,10 @@ pub(super) async fn load(
     .await?;
     let max_age = policy.max_age_hours.unwrap_or(MAX_AGE_HOURS);
     let n_approvals = usize::try_from(n_approvals).unwrap_or_default();
+    let missing = missing(&row.policy.0, &evidence, max_age, n_approvals, now);
     Ok(Decided {
-        missing: missing(&row.policy.0, &evidence, max_age, n_approvals, now),
+        waits_for_approval: missing.len() == 1 && usize::from(row.policy.approvals) > n_approvals,
+        missing,
         evidence,
         requester: row.requester.0,
         author: row.author.0,
