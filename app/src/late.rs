@@ -129,6 +129,7 @@ pub enum Administration {
     Members,
     Keys,
     Providers,
+    Prices,
     Environments,
     Profile,
 }
@@ -141,6 +142,7 @@ fn show_administration(page: Administration) -> Result<AnyView, SplitLoaderError
         Administration::Members => view! { <settings::MembersPage/> }.into_any(),
         Administration::Keys => view! { <settings::KeysPage/> }.into_any(),
         Administration::Providers => view! { <settings::ProvidersPage/> }.into_any(),
+        Administration::Prices => view! { <settings::PricesPage/> }.into_any(),
         Administration::Environments => view! { <settings::EnvironmentsPage/> }.into_any(),
         Administration::Profile => view! { <settings::ProfilePage/> }.into_any(),
     })

@@ -16,6 +16,7 @@ mod advisor;
 mod approvals;
 mod audit;
 mod calculators;
+mod costs;
 mod experiments;
 mod home;
 mod prompts;
@@ -98,6 +99,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("settings") view=late::Administration::Members/>
                     <Route path=path!("settings/keys") view=late::Administration::Keys/>
                     <Route path=path!("settings/providers") view=late::Administration::Providers/>
+                    <Route path=path!("settings/prices") view=late::Administration::Prices/>
                     <Route path=path!("settings/environments") view=late::Administration::Environments/>
                     <Route path=path!("settings/profile") view=late::Administration::Profile/>
                 </ParentRoute>

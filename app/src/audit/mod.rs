@@ -78,6 +78,7 @@ pub fn AuditPage() -> impl IntoView {
         "member",
         "promotion",
         "provider",
+        "price",
         "suite",
         "run",
         "gate",

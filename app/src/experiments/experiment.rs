@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     charts::Figure,
+    costs::ArmsWarmth,
     frame::{use_membership, use_project},
     live::use_feed,
     prompts::{parts::remember_refusal, words::grouped},
@@ -99,6 +100,9 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
         links::experiment(&project, &id)
     );
     let facts = facts(&project, &shown);
+    let warmth = shown.warmth.clone().map(|(arms, inputs)| {
+        view! { <ArmsWarmth arms requests=inputs.requests_per_hour keys=inputs.distinct_keys/> }
+    });
     view! {
         <PageHeader title=experiment.plan.name.clone() lede=move || view! { {lede} } actions=move || view! { {export}{change}{buttons} }>
             {facts}
@@ -119,6 +123,7 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
         {over_time}
         <ArmsTable project=project.clone() detail=detail.clone()/>
         {guardrails}
+        {warmth}
         <Rule detail=detail.clone()/>
         <Story entries=detail.timeline now=shown.now/>
         <section class="section" aria-labelledby="share-h">

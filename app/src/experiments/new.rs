@@ -18,6 +18,7 @@ use super::{
     sizing::Calculated,
 };
 use crate::{
+    costs::ArmsWarmth,
     error::UiError,
     frame::{use_membership, use_project},
     prompts::parts::{refusal, remember_refusal},
@@ -100,6 +101,9 @@ fn Shown(
         links::experiment(&project, &draft)
     };
     let is_busy = move || save.pending().get().then_some("true");
+    let warmth = shown.warmth.clone().map(|(arms, inputs)| {
+        view! { <ArmsWarmth arms requests=inputs.requests_per_hour keys=inputs.distinct_keys/> }
+    });
     let arms = view! { <Arms shown=shown.clone() error/> };
     let guards = view! { <Guards values=shown.values.clone()/> };
     let rows = Rows {
@@ -134,6 +138,7 @@ fn Shown(
                     </div>
                 </section>
             </div>
+            {warmth}
             <div class="form-foot">
                 <button type="submit" class="btn" data-kind="primary" aria-busy=is_busy>"Save draft"</button>
                 <a class="btn" data-kind="quiet" href=cancel>"Cancel"</a>

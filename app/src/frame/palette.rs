@@ -126,6 +126,7 @@ fn items(membership: &Membership, words: &str, found: &[Found]) -> Vec<Item> {
     page("Go to", Glyph::Users, "Members", "/settings");
     page("Go to", Glyph::Key, "API keys", "/settings/keys");
     page("Go to", Glyph::Layers, "Providers", "/settings/providers");
+    page("Go to", Glyph::Calculator, "Prices", "/settings/prices");
     page(
         "Go to",
         Glyph::Layers,

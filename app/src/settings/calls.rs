@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Role, Scope},
+    cost::KnownPrice,
     id::{KeyId, PersonId},
     project::{ApiKey, Member},
     prompt::Environment,
@@ -277,6 +278,74 @@ pub async fn save_provider(
     // A plain form would come back to the provider it changed.
     leptos_axum::redirect(&format!("/p/{project}/settings/providers"));
     Ok(())
+}
+
+/// Every price the project sees, and when they were read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prices {
+    /// By provider and model, the newest of each first.
+    pub prices: Vec<KnownPrice>,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// The price table.
+#[server]
+pub async fn load_prices(project: String) -> Result<Prices, UiError> {
+    let cx = crate::context::member(&project).await?;
+    let prices = store::prices::list(&cx.store, &cx.actor).await?;
+    Ok(Prices {
+        prices,
+        now: cx.now,
+    })
+}
+
+/// Adds a price of the project's own, from the beginning of a day or a moment on, in UTC.
+#[server]
+pub async fn add_price(
+    project: String,
+    provider: String,
+    model: String,
+    input: String,
+    output: String,
+    #[server(default)] write_5m: String,
+    #[server(default)] write_1h: String,
+    #[server(default)] read: String,
+    #[server(default)] min_cacheable_tokens: String,
+    valid_from: String,
+) -> Result<(), UiError> {
+    use domain::{cost::Price, field::Fields};
+    use serde_json::json;
+
+    let cx = crate::context::member(&project).await?;
+    let from = match valid_from.trim() {
+        day if day.len() == 10 => format!("{day}T00:00:00Z"),
+        other => other.to_owned(),
+    };
+    let submitted = json!({
+        "provider": provider.trim(),
+        "model": model.trim(),
+        "input": amount(&input),
+        "output": amount(&output),
+        "write_5m": amount(&write_5m),
+        "write_1h": amount(&write_1h),
+        "read": amount(&read),
+        "min_cacheable_tokens": number(&min_cacheable_tokens),
+        "valid_from": from,
+    });
+    let new = Price::read(Fields::new("", submitted)).map_err(UiError::Invalid)?;
+    store::prices::add(&cx.store, &cx.actor, &new, cx.now).await?;
+    leptos_axum::redirect(&format!("/p/{project}/settings/prices"));
+    Ok(())
+}
+
+/// The same for a number of dollars.
+#[cfg(feature = "ssr")]
+fn amount(text: &str) -> serde_json::Value {
+    match text.trim() {
+        "" => serde_json::Value::Null,
+        text => text.parse::<f64>().map_or_else(|_| text.into(), Into::into),
+    }
 }
 
 /// A whole number as JSON; nothing if the field is empty, and the text, to be refused, if it

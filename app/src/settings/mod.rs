@@ -4,6 +4,7 @@ mod calls;
 mod environments;
 mod keys;
 mod members;
+mod prices;
 mod profile;
 mod providers;
 
@@ -14,14 +15,16 @@ use crate::{frame::use_membership, ui::PageHeader};
 pub use environments::EnvironmentsPage;
 pub use keys::KeysPage;
 pub use members::MembersPage;
+pub use prices::PricesPage;
 pub use profile::ProfilePage;
 pub use providers::ProvidersPage;
 
 /// The pages, as the side lists them.
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 6] = [
     ("Members", "/settings"),
     ("API keys", "/settings/keys"),
     ("Providers", "/settings/providers"),
+    ("Prices", "/settings/prices"),
     ("Environments", "/settings/environments"),
     ("Profile", "/settings/profile"),
 ];

@@ -14,6 +14,7 @@ use std::time::Duration;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
 pub mod audit;
+pub mod cache_cost;
 pub mod changes;
 pub mod consumers;
 pub mod environments;
@@ -24,6 +25,7 @@ pub mod gates;
 pub mod idempotency;
 pub mod keys;
 pub mod members;
+pub mod monitor;
 pub mod people;
 mod place;
 pub mod prices;

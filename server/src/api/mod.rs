@@ -4,6 +4,7 @@
 mod audit;
 pub mod auth;
 pub mod body;
+mod cache_cost;
 mod cases;
 mod consumers;
 mod docs;
@@ -19,6 +20,7 @@ mod me;
 mod members;
 mod openapi;
 mod params;
+mod prices;
 mod promotions;
 mod prompts;
 mod providers;
@@ -121,6 +123,9 @@ fn control_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(experiments::results))
             .routes(routes!(experiments::detail))
             .routes(routes!(stats::compute))
+            .routes(routes!(prices::list, prices::add))
+            .routes(routes!(cache_cost::estimate))
+            .routes(routes!(cache_cost::budget, cache_cost::set_budget))
             .routes(routes!(members::list, members::create))
             .routes(routes!(members::set_role, members::remove))
             .routes(routes!(members::renew_link))

@@ -11,6 +11,7 @@ use sqlx::PgPool;
 use crate::support::{Answer, Client, TestApp, TestProject, evals, text};
 
 /// What a route asks for.
+#[derive(Clone, Copy)]
 struct Row {
     route: &'static str,
     /// The weakest role that may; none: people may not, it takes a key.
@@ -122,6 +123,11 @@ const ROWS: &[Row] = &[
     row("GET /environments", Viewer, PromptsRead, Allowed, Own, nothing),
     row("POST /environments", Admin, Scope::Admin, Unbound, Own, || json!({ "name": "qa" })),
     row("PATCH /environments/{name}", Admin, Scope::Admin, Refused, Own, || json!({ "policy": { "gate": false } })),
+    row("GET /prices", Viewer, PromptsRead, Allowed, Own, nothing),
+    row("POST /prices", Admin, Scope::Admin, Unbound, Own, || json!({ "provider": "ours", "model": uuid::Uuid::new_v4(), "input": 1, "output": 2, "valid_from": "2026-01-01T00:00:00Z" })),
+    row("GET /prompts/{name}/cache-cost", Viewer, PromptsRead, Allowed, NotFound, nothing),
+    row("GET /prompts/{name}/cache-budget", Viewer, PromptsRead, Allowed, NotFound, nothing),
+    row("PUT /prompts/{name}/cache-budget", Admin, Scope::Admin, Unbound, NotFound, || json!({ "budget_usd_per_day": 1.5 })),
     row("GET /promotions", Viewer, PromptsRead, Allowed, Own, nothing),
     row("GET /promotions/{id}", Viewer, PromptsRead, Allowed, NotFound, nothing),
     row("POST /promotions/{id}/comments", Viewer, PromptsRead, Allowed, NotFound, || json!({ "text": "why?" })),

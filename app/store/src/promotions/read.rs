@@ -39,6 +39,7 @@ struct Row {
     requested_at: DateTime<Utc>,
     deployment_id: Option<DeploymentId>,
     execute_at: Option<DateTime<Utc>>,
+    execute_note: Option<String>,
 }
 
 impl Row {
@@ -55,6 +56,7 @@ impl Row {
             requested_at: self.requested_at,
             deployment_id: self.deployment_id,
             execute_at: self.execute_at,
+            execute_note: self.execute_note,
         }
     }
 }
@@ -79,7 +81,7 @@ pub async fn list(
         r#"select promotion_id as "id: PromotionId", promotion.status as "status: PromotionStatus",
                   prompt.name as "prompt: PromptName", environment.name as environment, version.number as version,
                   reason, requested_by as "requested_by: Json<Who>", requested_at,
-                  deployment_id as "deployment_id: DeploymentId", execute_at
+                  deployment_id as "deployment_id: DeploymentId", execute_at, execute_note
            from promotion
            join prompt using (prompt_id)
            join environment using (environment_id)
@@ -125,7 +127,7 @@ pub async fn waiting_for(store: &Store, by: &Actor, now: DateTime<Utc>) -> Resul
         r#"select promotion_id as "id: PromotionId", promotion.status as "status: PromotionStatus",
                   prompt.name as "prompt: PromptName", environment.name as environment, version.number as version,
                   reason, requested_by as "requested_by: Json<Who>", requested_at,
-                  deployment_id as "deployment_id: DeploymentId", execute_at
+                  deployment_id as "deployment_id: DeploymentId", execute_at, execute_note
            from promotion
            join prompt using (prompt_id)
            join environment using (environment_id)
@@ -221,7 +223,7 @@ pub(super) async fn load(
         r#"select promotion_id as "id: PromotionId", promotion.status as "status: PromotionStatus",
                   prompt.name as "prompt: PromptName", environment.name as environment, version.number as version,
                   reason, requested_by as "requested_by: Json<Who>", requested_at,
-                  deployment_id as "deployment_id: DeploymentId", execute_at,
+                  deployment_id as "deployment_id: DeploymentId", execute_at, execute_note,
                   evidence as "evidence: Json<Evidence>", settled_by as "settled_by: Json<Who>", settled_at,
                   settled_reason
            from promotion
@@ -296,6 +298,7 @@ pub(super) async fn load(
             requested_at: row.requested_at,
             deployment_id: row.deployment_id,
             execute_at: row.execute_at,
+            execute_note: row.execute_note,
         },
         author: now_decided.author,
         evidence,
