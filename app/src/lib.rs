@@ -17,6 +17,7 @@ mod audit;
 mod calculators;
 mod experiments;
 mod home;
+mod monitor;
 mod prompts;
 mod releases;
 mod runs;

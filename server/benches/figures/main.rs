@@ -4,6 +4,7 @@
 mod events;
 mod load;
 mod memory;
+mod monitor;
 mod pages;
 mod push;
 mod resolve;
@@ -16,13 +17,15 @@ use std::path::Path;
 use anyhow::Context;
 use server::postgres::{self, Cluster};
 
-const ALL: [&str; 8] = [
+const ALL: [&str; 10] = [
     "size",
     "resolve",
     "rollback",
     "push",
     "ingestion",
     "results",
+    "spans",
+    "monitor",
     "pages",
     "memory",
 ];
@@ -74,6 +77,12 @@ async fn run(wanted: &[&str], url: &str) -> anyhow::Result<()> {
     }
     if wanted.contains(&"results") {
         events::measure_results(url, &world).await?;
+    }
+    if wanted.contains(&"spans") {
+        monitor::measure_spans(&world).await?;
+    }
+    if wanted.contains(&"monitor") {
+        monitor::measure_page(url, &world).await?;
     }
     if wanted.iter().any(|name| ["pages", "memory"].contains(name)) {
         seed::many_prompts(url, &world).await?;

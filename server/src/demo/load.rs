@@ -21,7 +21,7 @@ use store::{
 
 use super::{
     PEOPLE, PROJECT, PROJECT_NAME, PROVIDERS, credentials::API_KEY, experiments, player::Player,
-    script,
+    script, serving,
 };
 
 /// How long ago Acme began, in days: before the first step of any script.
@@ -99,6 +99,9 @@ pub async fn load(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
     experiments::fill(store, &operator, now)
         .await
         .context("the demo's experiments")?;
+    serving::fill(store, &operator, now)
+        .await
+        .context("the demo's calls")?;
     Ok(operator)
 }
 
