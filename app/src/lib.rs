@@ -19,6 +19,7 @@ mod calculators;
 mod costs;
 mod experiments;
 mod home;
+mod monitor;
 mod prompts;
 mod releases;
 mod runs;

@@ -5,6 +5,7 @@ pub mod assets;
 mod assignment;
 mod audit_csv;
 pub mod cli;
+mod compat;
 pub mod config;
 pub mod demo;
 pub mod jobs;
@@ -39,6 +40,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(with_session)
         .merge(api::data_plane())
+        .merge(compat::router())
         .merge(telemetry::router())
         .merge(assets::router())
         .fallback_service(pages::fallback(&state))

@@ -24,6 +24,8 @@ pub struct Overview {
     pub clients: Vec<Consumer>,
     /// The prompts changed last.
     pub prompts: Vec<Prompt>,
+    /// Their last 24 hours in production, in the same order; none where nobody called.
+    pub days: Vec<Option<Day>>,
     /// Whether there is any prompt at all.
     pub is_empty: bool,
     /// Whether the one who looks may roll back.
@@ -32,6 +34,23 @@ pub struct Overview {
     pub may_write: bool,
     /// When this was read.
     pub now: DateTime<Utc>,
+}
+
+/// A prompt's last 24 hours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// Requests by the hour, drawn.
+    pub line: String,
+    /// What it shows, in words.
+    pub words: String,
+    /// Requests.
+    pub requests: String,
+    /// The share that succeeded.
+    pub success: String,
+    /// Until the last token, for 95 of 100.
+    pub latency: String,
+    /// Whether more than one in twenty failed.
+    pub is_bad: bool,
 }
 
 /// A deployment with how far it has come.
@@ -163,17 +182,54 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
             }
         })
         .collect();
+    let prompts: Vec<Prompt> = prompts.items.into_iter().take(10).collect();
+    let days = days(&cx, &prompts).await?;
     Ok(Overview {
         needs,
         deployments,
         experiments: experiments.items,
         clients,
-        prompts: prompts.items.into_iter().take(10).collect(),
+        prompts,
+        days,
         is_empty,
         may_roll_back: actor.may(Permission::RollBack).is_ok(),
         may_write: actor.may(Permission::WriteDrafts).is_ok(),
         now: cx.now,
     })
+}
+
+/// The prompts' last 24 hours in production.
+#[cfg(feature = "ssr")]
+async fn days(cx: &crate::context::Cx, prompts: &[Prompt]) -> Result<Vec<Option<Day>>, UiError> {
+    use domain::monitor::window::Window;
+
+    use crate::{charts::spark::spark, monitor::words};
+
+    let names: Vec<_> = prompts.iter().map(|prompt| prompt.name.clone()).collect();
+    let span = Window::Day.until(cx.now);
+    let mut found = store::monitor::traffic(&cx.store, &cx.actor, &names, span).await?;
+    let is_bad = |rate: Option<f64>| rate.is_some_and(|rate| rate > 0.05);
+    Ok(names
+        .iter()
+        .map(|name| {
+            let (total, points) = found.remove(name)?;
+            let values: Vec<(f64, bool)> = points
+                .iter()
+                .map(|point| {
+                    let requests = domain::stats::float(point.summary.requests);
+                    (requests, is_bad(point.summary.error_rate()))
+                })
+                .collect();
+            Some(Day {
+                line: spark(&values),
+                words: words::day(&total),
+                requests: words::few(total.requests),
+                success: words::maybe(total.success_rate(), words::share),
+                latency: words::percentile(total.latency, |of| of.p95),
+                is_bad: is_bad(total.error_rate()),
+            })
+        })
+        .collect())
 }
 
 /// Deployments past the policy stay on the first screen for a week.

@@ -10,7 +10,7 @@ mod consumers;
 mod docs;
 mod environments;
 pub mod error;
-mod events;
+pub mod events;
 mod experiments;
 mod gate;
 mod guard;

@@ -20,6 +20,7 @@ mod life;
 mod lists;
 mod llm_faults;
 mod llm_wire;
+mod otlp;
 mod postgres;
 mod promotions;
 mod races;
