@@ -84,6 +84,11 @@ pub struct Options {
     #[arg(long, env = "CUELINE_EVENT_RETENTION_DAYS")]
     pub event_retention_days: Option<u32>,
 
+    /// Days for which traffic is kept by the minute; by the hour and the day it stays. At least 8
+    /// [default: 90]
+    #[arg(long, env = "CUELINE_MINUTE_RETENTION_DAYS")]
+    pub minute_retention_days: Option<u32>,
+
     /// Seconds that open requests get to finish when the server is told to stop [default: 10]
     #[arg(long, env = "CUELINE_SHUTDOWN_SECONDS")]
     pub shutdown_seconds: Option<u64>,
@@ -125,6 +130,8 @@ pub struct Config {
     pub change_days: u32,
     /// How long raw events are kept.
     pub event_retention_days: u32,
+    /// Days for which traffic is kept by the minute.
+    pub minute_retention_days: u32,
     /// How long a stop may take.
     pub shutdown_seconds: u64,
     /// How long a server holds the eval calls it has out without a sign of life.
@@ -213,6 +220,10 @@ impl Config {
             event_retention_days: first
                 .event_retention_days
                 .or(file.event_retention_days)
+                .unwrap_or(90),
+            minute_retention_days: first
+                .minute_retention_days
+                .or(file.minute_retention_days)
                 .unwrap_or(90),
             shutdown_seconds: first
                 .shutdown_seconds

@@ -204,8 +204,11 @@ async fn clean_up(state: &AppState) {
     if let Err(error) = done.await {
         tracing::warn!(%error, "what has expired could not be removed");
     }
-    let days = state.config.event_retention_days;
-    if let Err(error) = store::events::upkeep(&state.store, days, now).await {
+    let (days, minutes) = (
+        state.config.event_retention_days,
+        state.config.minute_retention_days,
+    );
+    if let Err(error) = store::events::upkeep(&state.store, days, minutes, now).await {
         tracing::warn!(%error, "the days of events could not be looked after");
     }
 }

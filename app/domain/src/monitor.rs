@@ -9,12 +9,16 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub mod bucket;
+pub mod failure;
 mod rows;
 mod sent;
+pub mod summary;
 pub mod unit;
 
 pub use rows::{Malformed, rows};
 use sent::{Json, Number, Text};
+pub use summary::{Percentiles, Point, Summary};
 
 /// Most events in one request.
 pub const MAX_EVENTS: usize = 10_000;

@@ -12,9 +12,13 @@ use domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Result, Store};
+use crate::{
+    Result, Store,
+    monitor::sums::{Minutes, unreadable},
+};
 
 mod copy;
+mod cost;
 mod facts;
 mod observed;
 mod partitions;
@@ -184,8 +188,12 @@ async fn write_rows<'a>(
 ) -> Result<(), sqlx::Error> {
     let mut rows = Events::default();
     let mut facts: BTreeMap<Uuid, Facts> = BTreeMap::new();
+    let mut minutes = Minutes::default();
     for one in placed {
         rows.push(project, one, now);
+        if let Some(place) = one.traffic() {
+            minutes.add(place, one.event, one.cost_usd);
+        }
         if let (Some(plan), Some(experiment)) = (one.plan, one.event.experiment) {
             facts.entry(experiment).or_default().add(one, plan);
         }
@@ -194,14 +202,25 @@ async fn write_rows<'a>(
     for (experiment, facts) in facts {
         facts.write(db, project, experiment).await?;
     }
+    if !minutes.is_empty() {
+        sqlx::query!(
+            "insert into monitor_batch (project_id, sums) values ($1, $2)",
+            project,
+            minutes.to_bytes().map_err(unreadable)?,
+        )
+        .execute(db)
+        .await?;
+    }
     Ok(())
 }
 
 /// How many batches wait to be rolled up.
 pub async fn waiting(store: &Store) -> Result<i64> {
-    let n_waiting = sqlx::query_scalar!(r#"select count(*) as "n!" from event_batch"#)
-        .fetch_one(&store.pool)
-        .await?;
+    let n_waiting = sqlx::query_scalar!(
+        r#"select (select count(*) from event_batch) + (select count(*) from monitor_batch) as "n!""#
+    )
+    .fetch_one(&store.pool)
+    .await?;
     Ok(n_waiting)
 }
 

@@ -24,6 +24,7 @@ pub mod gates;
 pub mod idempotency;
 pub mod keys;
 pub mod members;
+pub mod monitor;
 pub mod people;
 mod place;
 pub mod prices;

@@ -90,6 +90,21 @@ pub async fn at(store: &Store, now: DateTime<Utc>) -> Result<Vec<Price>> {
     Ok(rows.into_iter().map(Row::price).collect())
 }
 
+/// The rows of these models, whoever sells them, oldest first.
+pub(crate) async fn of_models(store: &Store, models: &[String]) -> Result<Vec<Price>> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select provider, model, valid_from, input, write_5m, write_1h, read, output, min_cacheable_tokens
+         from price
+         where model = any($1)
+         order by valid_from",
+        models,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    Ok(rows.into_iter().map(Row::price).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use domain::{actor::Role, field::Fields, provider::NewProvider};

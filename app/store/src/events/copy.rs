@@ -46,7 +46,7 @@ impl Events {
         row.time(now);
         row.text(Some(event.kind.word()));
         row.uuid(one.prompt);
-        row.bytes(event.version.map(i32::to_be_bytes));
+        row.bytes(one.version.map(i32::to_be_bytes));
         row.uuid(one.environment);
         row.text(event.unit.as_deref());
         row.uuid(event.experiment);

@@ -51,8 +51,9 @@ pub async fn prepare_days(
 }
 
 /// Makes the coming days ready, and drops what is older than `days`: raw events, the ids that no
-/// retry can use any more, and measurements that no exposure can reach.
-pub async fn upkeep(store: &Store, days: u32, now: DateTime<Utc>) -> Result<()> {
+/// retry can use any more, and measurements that no exposure can reach. Minutes of traffic go after
+/// `minute_days`; its hours and days stay.
+pub async fn upkeep(store: &Store, days: u32, minute_days: u32, now: DateTime<Utc>) -> Result<()> {
     let late = TimeDelta::days(domain::monitor::LATE_DAYS + 1);
     let ahead = (0..=AHEAD_DAYS).filter_map(|day| now.checked_add_days(Days::new(day)));
     let behind = (1..=late.num_days()).map(|day| now - TimeDelta::days(day));
@@ -82,6 +83,12 @@ pub async fn upkeep(store: &Store, days: u32, now: DateTime<Utc>) -> Result<()> 
     sqlx::query!("delete from experiment_early where at < $1", now - late)
         .execute(&store.pool)
         .await?;
+    sqlx::query!(
+        "delete from monitor_bucket where resolution = 'minute' and bucket < $1",
+        now - TimeDelta::days(i64::from(minute_days)).max(late),
+    )
+    .execute(&store.pool)
+    .await?;
     Ok(())
 }
 

@@ -9,7 +9,9 @@ use domain::{
 
 use sha2::{Digest, Sha256};
 
-use super::{DateTime, Event, HashMap, HashSet, Result, Store, Utc, Uuid};
+use crate::monitor::sums::Place;
+
+use super::{DateTime, Event, HashMap, HashSet, Result, Store, Utc, Uuid, cost::ByModel};
 
 /// An experiment, as far as events touch it.
 pub(super) struct Plan {
@@ -22,6 +24,8 @@ pub(super) struct Plan {
     stopped_at: Option<DateTime<Utc>>,
     pub primary_metric: String,
     arms: Vec<String>,
+    /// The arms' versions.
+    versions: Vec<i32>,
     pub guardrails: Vec<String>,
 }
 
@@ -31,6 +35,7 @@ pub(super) struct Known {
     prompts: HashMap<String, (Uuid, i32)>,
     environments: HashMap<String, Uuid>,
     experiments: HashMap<Uuid, Plan>,
+    prices: ByModel,
     /// The environment of a key that is bound to one only.
     own_environment: Option<String>,
     is_bound: bool,
@@ -43,7 +48,11 @@ pub(super) struct Placed<'a> {
     pub key: Uuid,
     pub prompt: Option<Uuid>,
     pub environment: Option<Uuid>,
+    /// As it was said, or the arm's.
+    pub version: Option<i32>,
     pub arm: Option<u8>,
+    /// What the call cost: as it was reported, or by the price table.
+    pub cost_usd: Option<f64>,
     /// Its experiment.
     pub plan: Option<&'a Plan>,
 }
@@ -74,6 +83,7 @@ impl Known {
             prompts: load_prompts(store, by, &named(|event| event.prompt.as_deref())).await?,
             environments: load_environments(store, by, &environments).await?,
             experiments: load_experiments(store, by, &experiments).await?,
+            prices: ByModel::load(store, events.iter().map(|(_, event)| event)).await?,
             own_environment,
             is_bound: bound.is_some(),
         })
@@ -86,7 +96,9 @@ impl Known {
             key: key(by, event),
             prompt: None,
             environment: None,
+            version: event.version,
             arm: None,
+            cost_usd: event.call.cost_usd.or_else(|| self.prices.cost_of(event)),
             plan: None,
         };
         let mut environment = event.environment.as_deref();
@@ -96,6 +108,10 @@ impl Known {
                 .get(&id)
                 .ok_or("experiment: there is no such experiment")?;
             placed.arm = plan.take(event)?;
+            let version = placed
+                .arm
+                .and_then(|arm| plan.versions.get(usize::from(arm)));
+            placed.version = placed.version.or(version.copied());
             placed.prompt = Some(plan.prompt_id);
             placed.environment = Some(plan.environment_id);
             placed.plan = Some(plan);
@@ -126,6 +142,17 @@ impl Known {
             placed.environment = Some(found.ok_or("environment: there is no such environment")?);
         }
         Ok(placed)
+    }
+}
+
+impl Placed<'_> {
+    /// Whose traffic it is; none where it is about no prompt.
+    pub fn traffic(&self) -> Option<Place> {
+        Some(Place {
+            prompt: self.prompt?,
+            environment: self.environment.unwrap_or_default(),
+            version: self.version.unwrap_or_default(),
+        })
     }
 }
 
@@ -250,6 +277,10 @@ async fn load_experiments(store: &Store, by: &Actor, ids: &[Uuid]) -> Result<Has
                   array(select name from experiment_arm
                         where experiment_arm.experiment_id = experiment.experiment_id
                         order by position) as "arms!",
+                  array(select number from experiment_arm
+                        join version using (version_id)
+                        where experiment_arm.experiment_id = experiment.experiment_id
+                        order by position) as "versions!",
                   array(select metric from experiment_guardrail
                         where experiment_guardrail.experiment_id = experiment.experiment_id
                         order by position) as "guardrails!"
@@ -275,6 +306,7 @@ async fn load_experiments(store: &Store, by: &Actor, ids: &[Uuid]) -> Result<Has
                 stopped_at: row.stopped_at,
                 primary_metric: row.primary_metric,
                 arms: row.arms,
+                versions: row.versions,
                 guardrails: row.guardrails,
             };
             (row.experiment_id, plan)

@@ -11,7 +11,13 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{RESULT_CHANNEL, facts::Facts};
-use crate::{Result, Store};
+use crate::{
+    Result, Store,
+    monitor::{
+        add::Additions,
+        sums::{Minutes, unreadable},
+    },
+};
 
 /// Most batches in one transaction: enough to share its cost, few enough to be done soon.
 const BATCHES: i64 = 16;
@@ -39,11 +45,12 @@ pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
     )
     .fetch_all(&mut *tx)
     .await?;
-    if batches.is_empty() {
+    let mut projects = BTreeSet::new();
+    let (n_traffic, traffic) = take_traffic(&mut tx, &mut projects).await?;
+    let n_batches = batches.len() + n_traffic;
+    if n_batches == 0 {
         return Ok(0);
     }
-    let n_batches = batches.len();
-    let mut projects = BTreeSet::new();
     let mut facts: BTreeMap<Place, Vec<Fact>> = BTreeMap::new();
     for batch in batches {
         projects.insert(batch.project_id);
@@ -61,7 +68,11 @@ pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
                 .push(fact);
         }
     }
-    add(&mut tx, facts, now).await?;
+    if !facts.is_empty() {
+        add(&mut tx, facts, now).await?;
+    }
+    // After the units, in every worker: so nobody waits in a ring.
+    traffic.write(&mut tx).await?;
     for project in projects {
         sqlx::query!(
             "select pg_notify($1, $2)",
@@ -73,6 +84,36 @@ pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
     }
     tx.commit().await?;
     Ok(n_batches)
+}
+
+/// Takes away some of the batches that say what serves; how many, and what they add.
+async fn take_traffic(
+    db: &mut PgConnection,
+    projects: &mut BTreeSet<Uuid>,
+) -> Result<(usize, Additions)> {
+    let batches = sqlx::query!(
+        "with next as (
+             select batch_id from monitor_batch
+             order by batch_id
+             limit $1
+             for update skip locked
+         )
+         delete from monitor_batch
+         using next
+         where monitor_batch.batch_id = next.batch_id
+         returning project_id, sums",
+        BATCHES,
+    )
+    .fetch_all(db)
+    .await?;
+    let n_batches = batches.len();
+    let mut additions = Additions::default();
+    for batch in batches {
+        projects.insert(batch.project_id);
+        let minutes = Minutes::from_bytes(&batch.sums).map_err(unreadable)?;
+        additions.take(batch.project_id, minutes);
+    }
+    Ok((n_batches, additions))
 }
 
 /// Takes the facts into their units, and the differences into the sums.

@@ -329,14 +329,14 @@ async fn old_days_go_and_coming_ones_are_ready(pool: PgPool) {
             .unwrap()
     };
     assert_eq!(count().await, (2, 2));
-    upkeep(&world.store, 30, at(29 * day)).await.unwrap();
+    upkeep(&world.store, 30, 90, at(29 * day)).await.unwrap();
     assert_eq!(count().await, (2, 0), "the ids are not needed that long");
-    upkeep(&world.store, 30, at(32 * day)).await.unwrap();
+    upkeep(&world.store, 30, 90, at(32 * day)).await.unwrap();
     assert_eq!(count().await, (1, 0));
     // What late events may still reach stays, whatever was asked for.
-    upkeep(&world.store, 0, at(47 * day)).await.unwrap();
+    upkeep(&world.store, 0, 90, at(47 * day)).await.unwrap();
     assert_eq!(count().await, (1, 0));
-    upkeep(&world.store, 0, at(50 * day)).await.unwrap();
+    upkeep(&world.store, 0, 90, at(50 * day)).await.unwrap();
     assert_eq!(count().await, (0, 0));
     assert_eq!(result(&world, x).await.units(), 2, "results stay");
 }

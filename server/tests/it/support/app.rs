@@ -213,6 +213,7 @@ fn config() -> Config {
         client_address_header: None,
         change_days: 7,
         event_retention_days: 90,
+        minute_retention_days: 90,
         shutdown_seconds: 2,
         secret_key: None,
         provider_keys: EnvironmentKeys::default(),
