@@ -12,6 +12,7 @@ pub mod frame;
 pub mod live;
 
 mod advisor;
+mod alerts;
 mod approvals;
 mod audit;
 mod calculators;
@@ -87,6 +88,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("new-experiment") view=experiments::NewExperimentPage/>
                     <Route path=path!("approvals") view=approvals::ApprovalsPage/>
                     <Route path=path!("approvals/:id") view=approvals::ReviewPage/>
+                    <Route path=path!("alerts") view=alerts::AlertsPage/>
+                    <Route path=path!("alerts/:id") view=alerts::AlertPage/>
                     <Route path=path!("advisor") view=advisor::AdvisorPage/>
                     <Route path=path!("calculators") view=calculators::CalculatorsPage/>
                     <Route path=path!("audit") view=audit::AuditPage/>
@@ -95,6 +98,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("settings/keys") view=settings::KeysPage/>
                     <Route path=path!("settings/providers") view=settings::ProvidersPage/>
                     <Route path=path!("settings/environments") view=settings::EnvironmentsPage/>
+                    <Route path=path!("settings/alerts") view=settings::AlertRulesPage/>
+                    <Route path=path!("settings/webhooks") view=settings::WebhooksPage/>
+                    <Route path=path!("settings/webhooks/:id") view=settings::WebhookPage/>
                     <Route path=path!("settings/profile") view=settings::ProfilePage/>
                 </ParentRoute>
             </Routes>

@@ -28,6 +28,8 @@ pub struct Membership {
     pub projects: Vec<Project>,
     /// Whether they may create a project.
     pub may_create_projects: bool,
+    /// How many alerts fired in the project when the page was asked for.
+    pub n_alerts: i64,
     /// How they want it to look.
     pub appearance: Appearance,
 }
@@ -103,6 +105,7 @@ async fn load(request: &crate::context::Request, project: &str) -> Result<Member
         project: cx.project,
         projects,
         may_create_projects,
+        n_alerts: store::alerts::n_firing(&cx.store, &cx.actor).await?,
         appearance: request.appearance,
     })
 }

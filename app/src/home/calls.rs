@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    alert::Alert,
     prompt::Prompt,
     release::{Consumer, Deployment},
 };
@@ -45,8 +46,12 @@ pub struct Recent {
 }
 
 /// Something that wants attention.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Need {
+    /// An alert fires, and nobody takes care of it.
+    Fires(Box<Alert>),
+    /// An alert rolled a deployment back by itself.
+    TakenBack(Deployment),
     /// A client was told of a deployment and has not confirmed it.
     ClientBehind {
         /// The client.
@@ -95,15 +100,29 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
     .await?;
     let is_empty = prompts.items.is_empty();
 
-    let mut needs: Vec<Need> = clients
-        .iter()
-        .filter(|client| client.n_behind > 0)
-        .map(|client| Need::ClientBehind {
-            consumer: client.consumer.clone(),
-            environment: client.environment.clone(),
-            n_behind: client.n_behind,
-        })
-        .collect();
+    let firing = store::alerts::Filter {
+        is_firing: Some(true),
+        ..store::alerts::Filter::default()
+    };
+    let mut needs: Vec<Need> = taken_back(&history, cx.now).collect();
+    needs.extend(
+        store::alerts::list(store, actor, &firing, &PageRequest::first(8))
+            .await?
+            .items
+            .into_iter()
+            .filter(|alert| alert.acknowledged_at.is_none())
+            .map(|alert| Need::Fires(Box::new(alert))),
+    );
+    needs.extend(
+        clients
+            .iter()
+            .filter(|client| client.n_behind > 0)
+            .map(|client| Need::ClientBehind {
+                consumer: client.consumer.clone(),
+                environment: client.environment.clone(),
+                n_behind: client.n_behind,
+            }),
+    );
     needs.extend(broken_glass(&history, cx.now));
     needs.extend(prompts.items.iter().filter_map(ahead));
     needs.truncate(8);
@@ -159,6 +178,24 @@ fn broken_glass(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Ite
         })
         .cloned()
         .map(Need::GlassBroken)
+}
+
+/// What an alert rolled back by itself stays on the first screen for a week.
+#[cfg(feature = "ssr")]
+fn taken_back(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Item = Need> + '_ {
+    use domain::release::DeploymentKind;
+
+    let week = chrono::TimeDelta::days(7);
+    history
+        .iter()
+        .filter(move |deployment| {
+            deployment.kind == DeploymentKind::Rollback
+                && deployment.by.kind() == "system"
+                && deployment.by.name() == "alerts"
+                && now - deployment.deployed_at < week
+        })
+        .cloned()
+        .map(Need::TakenBack)
 }
 
 #[cfg(feature = "ssr")]

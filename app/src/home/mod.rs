@@ -19,7 +19,7 @@ use crate::{
 #[component]
 pub fn HomePage() -> impl IntoView {
     let project = use_project();
-    let heard = use_feed().heard(&["deployment", "clients", "prompt", "version"]);
+    let heard = use_feed().heard(&["deployment", "clients", "prompt", "version", "alert"]);
     let overview = Resource::new(
         move || (project.get(), heard.get()),
         |(project, _)| calls::read_overview(project),

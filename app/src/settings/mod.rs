@@ -1,28 +1,38 @@
 //! Settings: members, keys, environments, oneself.
 
+mod alert_calls;
+mod alerts;
 mod calls;
 mod environments;
 mod keys;
 mod members;
 mod profile;
 mod providers;
+mod rule_form;
+mod webhook;
+mod webhooks;
 
 use leptos::prelude::*;
 
 use crate::{frame::use_membership, ui::PageHeader};
 
+pub use alerts::AlertRulesPage;
 pub use environments::EnvironmentsPage;
 pub use keys::KeysPage;
 pub use members::MembersPage;
 pub use profile::ProfilePage;
 pub use providers::ProvidersPage;
+pub use webhook::WebhookPage;
+pub use webhooks::WebhooksPage;
 
 /// The pages, as the side lists them.
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 7] = [
     ("Members", "/settings"),
     ("API keys", "/settings/keys"),
     ("Providers", "/settings/providers"),
     ("Environments", "/settings/environments"),
+    ("Alerts", "/settings/alerts"),
+    ("Webhooks", "/settings/webhooks"),
     ("Profile", "/settings/profile"),
 ];
 

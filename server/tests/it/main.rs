@@ -24,3 +24,4 @@ mod promotions;
 mod races;
 mod streams;
 mod support;
+mod webhooks;

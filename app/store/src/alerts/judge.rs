@@ -93,7 +93,15 @@ pub async fn judge(store: &Store, now: DateTime<Utc>) -> Result<bool> {
             },
         };
         if let std::collections::btree_map::Entry::Vacant(place) = answers.entry(question) {
-            place.insert(ask(store, question, now).await?);
+            match ask(store, question, now).await {
+                Ok(findings) => place.insert(findings),
+                Err(error @ crate::Error::Unavailable(_)) => return Err(error),
+                // What cannot be read is not gone: its rules are judged the next time.
+                Err(error) => {
+                    tracing::warn!(rule.id = %rule.id, %error, "a rule's readings cannot be read");
+                    continue;
+                }
+            };
         }
         let findings = answers.get(&question).map_or(&[][..], Vec::as_slice);
         let known = known.remove(&rule.id).unwrap_or_default();
