@@ -20,6 +20,8 @@ const PAGES: [path: string, heading: string | RegExp][] = [
   [`${PROMPT}?tab=settings`, 'support/triage'],
   [`${PROJECT}/roll-back/support/triage?environment=production`, 'Roll back support/triage'],
   [`${PROJECT}/approvals`, 'Approvals'],
+  [`${PROJECT}/alerts`, 'Alerts'],
+  [`${PROJECT}/alerts?all=1`, 'Alerts'],
   [`${PROJECT}/suites`, 'Suites'],
   [`${PROJECT}/suites?new=1`, 'Suites'],
   [`${PROJECT}/runs`, 'Runs'],
@@ -40,6 +42,8 @@ const PAGES: [path: string, heading: string | RegExp][] = [
   [`${PROJECT}/settings/keys`, /API keys|Settings/],
   [`${PROJECT}/settings/providers`, /Providers|Settings/],
   [`${PROJECT}/settings/environments`, /Environments|Settings/],
+  [`${PROJECT}/settings/alerts`, /Alerts|Settings/],
+  [`${PROJECT}/settings/webhooks`, /Webhooks|Settings/],
   [`${PROJECT}/settings/profile`, /Profile|Settings/],
   ['/new-project', 'New project'],
 ];

@@ -13,6 +13,7 @@ pub mod live;
 mod live_pages;
 pub mod llm;
 mod origin;
+pub mod outgoing;
 mod pages;
 mod password;
 pub mod postgres;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    alert::Alert,
     experiment::ExperimentRow,
     prompt::Prompt,
     release::{Consumer, Deployment, Promotion},
@@ -69,6 +70,10 @@ pub struct Recent {
 /// Something that wants attention.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Need {
+    /// An alert fires, and nobody takes care of it.
+    Fires(Box<Alert>),
+    /// An alert rolled a deployment back by itself.
+    TakenBack(Deployment),
     /// A promotion waits for nothing but the approval of the one who looks.
     Approval(Promotion),
     /// The newest version of a prompt failed its last gate.
@@ -132,15 +137,29 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
     .await?;
     let is_empty = prompts.items.is_empty();
 
-    let mut needs: Vec<Need> = clients
-        .iter()
-        .filter(|client| client.n_behind > 0)
-        .map(|client| Need::ClientBehind {
-            consumer: client.consumer.clone(),
-            environment: client.environment.clone(),
-            n_behind: client.n_behind,
-        })
-        .collect();
+    let firing = store::alerts::Filter {
+        is_firing: Some(true),
+        ..store::alerts::Filter::default()
+    };
+    let mut needs: Vec<Need> = taken_back(&history, cx.now).collect();
+    needs.extend(
+        store::alerts::list(store, actor, &firing, &PageRequest::first(8))
+            .await?
+            .items
+            .into_iter()
+            .filter(|alert| alert.acknowledged_at.is_none())
+            .map(|alert| Need::Fires(Box::new(alert))),
+    );
+    needs.extend(
+        clients
+            .iter()
+            .filter(|client| client.n_behind > 0)
+            .map(|client| Need::ClientBehind {
+                consumer: client.consumer.clone(),
+                environment: client.environment.clone(),
+                n_behind: client.n_behind,
+            }),
+    );
     needs.extend(broken_glass(&history, cx.now));
     let waiting = store::promotions::waiting_for(store, actor, cx.now).await?;
     needs.extend(waiting.into_iter().map(Need::Approval));
@@ -245,6 +264,24 @@ fn broken_glass(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Ite
         })
         .cloned()
         .map(Need::GlassBroken)
+}
+
+/// What an alert rolled back by itself stays on the first screen for a week.
+#[cfg(feature = "ssr")]
+fn taken_back(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Item = Need> + '_ {
+    use domain::release::DeploymentKind;
+
+    let week = chrono::TimeDelta::days(7);
+    history
+        .iter()
+        .filter(move |deployment| {
+            deployment.kind == DeploymentKind::Rollback
+                && deployment.by.kind() == "system"
+                && deployment.by.name() == "alerts"
+                && now - deployment.deployed_at < week
+        })
+        .cloned()
+        .map(Need::TakenBack)
 }
 
 #[cfg(feature = "ssr")]

@@ -28,6 +28,7 @@ pub fn HomePage() -> impl IntoView {
         "promotion",
         "gate",
         "experiment",
+        "alert",
     ]);
     let overview = Resource::new(
         move || (project.get(), heard.get()),

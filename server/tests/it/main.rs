@@ -26,3 +26,4 @@ mod promotions;
 mod races;
 mod streams;
 mod support;
+mod webhooks;
