@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Appearance,
-    waiting::{self, Counts},
+    waiting::Counts,
 };
 use crate::error::UiError;
 
@@ -101,7 +101,7 @@ async fn load(request: &crate::context::Request, project: &str) -> Result<Member
     let projects = store::projects::of_person(&cx.store, person).await?;
     let may_create_projects =
         found.is_operator || projects.iter().any(|project| project.role == Role::Admin);
-    let waiting = waiting::count(&cx).await?;
+    let waiting = super::waiting::count(&cx).await?;
     Ok(Membership {
         person,
         name: found.name,
