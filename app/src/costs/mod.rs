@@ -212,6 +212,21 @@ pub fn AcceptCost(
     }
 }
 
+/// The same where it is not known yet whether it will be needed.
+#[component]
+pub fn AcceptOver(
+    /// The prompt's budget a day, in US dollars; without one there is nothing to accept.
+    budget: Option<f64>,
+) -> impl IntoView {
+    budget.map(|budget| {
+        let why = format!(
+            "Asked for where it is expected to cost more than {} a day in cache misses.",
+            dollars(budget)
+        );
+        view! { <AcceptCost why/> }
+    })
+}
+
 /// `≈ $0.02 cache refill`, or why there is none.
 #[must_use]
 pub fn in_short(estimate: &Estimate) -> String {

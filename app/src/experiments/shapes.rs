@@ -64,6 +64,8 @@ pub struct ExperimentView {
     pub is_open: bool,
     /// How warm each arm keeps its prefix, and of which traffic that is said.
     pub warmth: Option<(Vec<ArmCache>, Inputs)>,
+    /// What changes of the prompt may cost in cache misses a day, in US dollars.
+    pub cache_budget: Option<f64>,
     /// What is wrong with its numbers, before it is started.
     pub warning: Option<String>,
     /// The address of this server.
