@@ -98,7 +98,7 @@ fn roll_back(client: &dyn Fn() -> Command) {
 fn pull_and_push(client: &dyn Fn() -> Command, data_dir: &Path) {
     let files = data_dir.join("files");
     let pull = || run(client().arg("pull").arg(&files), 0);
-    check_contains(&pull(), "19 of 19 files changed");
+    check_contains(&pull(), "20 of 20 files changed");
     check_contains(&pull(), "0 of 19 files changed");
     let push = |code| {
         run(
