@@ -55,6 +55,8 @@ export default defineConfig({
       CUELINE_DEMO_PASSWORD: DEMO_PASSWORD,
       CUELINE_DEMO_API_KEY: DEMO_KEY,
       CUELINE_LOG: 'warn',
+      // The journeys' receivers of webhooks listen on this machine.
+      CUELINE_ALLOW_PRIVATE_WEBHOOKS: '127.0.0.1',
       DATABASE_URL: '',
     },
   },

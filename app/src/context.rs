@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::{
     actor::Actor,
-    id::{PersonId, ProjectId, ProviderId},
+    id::{PersonId, ProjectId, ProviderId, WebhookId},
     project::Project,
 };
 use leptos::prelude::use_context;
@@ -33,10 +33,13 @@ pub struct Request {
     pub models: Arc<dyn Models>,
 }
 
-/// What only the server knows of model providers.
+/// What only the server knows of model providers, and how secrets are sealed.
 pub trait Models: Send + Sync {
     /// Seals a provider's key; refused in words when the server has nothing to seal it with.
     fn seal(&self, provider: ProviderId, key: &str) -> Result<Vec<u8>, String>;
+
+    /// Seals a webhook's secret; refused in words when the server has nothing to seal it with.
+    fn seal_webhook(&self, webhook: WebhookId, secret: &str) -> Result<Vec<u8>, String>;
 
     /// Until when nobody asks a provider, because it said "too many requests".
     fn paused_until(&self, project: ProjectId, provider: &str) -> Option<DateTime<Utc>>;

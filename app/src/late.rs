@@ -22,7 +22,8 @@ use wasm_split_helpers::{SplitLoaderError, wasm_split};
 pub use announce::LateFiles;
 
 use crate::{
-    advisor, approvals, audit, calculators, experiments, prompts, releases, runs, settings, suites,
+    advisor, alerts, approvals, audit, calculators, experiments, prompts, releases, runs, settings,
+    suites,
 };
 
 /// The script that gets the files, under the name that `cargo leptos --split` gives it as well.
@@ -121,7 +122,7 @@ impl ChooseView for Experiments {
     }
 }
 
-/// Who may do what, and who did what.
+/// Who may do what, who did what, and what people hear of.
 #[derive(Clone, Copy, Debug)]
 pub enum Administration {
     Trail,
@@ -132,6 +133,11 @@ pub enum Administration {
     Prices,
     Environments,
     Profile,
+    Alerts,
+    Alert,
+    AlertRules,
+    Webhooks,
+    Webhook,
 }
 
 #[wasm_split(administration, preload(load_administration), fallible)]
@@ -145,6 +151,11 @@ fn show_administration(page: Administration) -> Result<AnyView, SplitLoaderError
         Administration::Prices => view! { <settings::PricesPage/> }.into_any(),
         Administration::Environments => view! { <settings::EnvironmentsPage/> }.into_any(),
         Administration::Profile => view! { <settings::ProfilePage/> }.into_any(),
+        Administration::Alerts => view! { <alerts::AlertsPage/> }.into_any(),
+        Administration::Alert => view! { <alerts::AlertPage/> }.into_any(),
+        Administration::AlertRules => view! { <settings::AlertRulesPage/> }.into_any(),
+        Administration::Webhooks => view! { <settings::WebhooksPage/> }.into_any(),
+        Administration::Webhook => view! { <settings::WebhookPage/> }.into_any(),
     })
 }
 

@@ -13,12 +13,14 @@ pub mod late;
 pub mod live;
 
 mod advisor;
+mod alerts;
 mod approvals;
 mod audit;
 mod calculators;
 mod costs;
 mod experiments;
 mod home;
+mod monitor;
 mod prompts;
 mod releases;
 mod runs;
@@ -92,6 +94,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("new-experiment") view=late::Experiments::New/>
                     <Route path=path!("approvals") view=late::Prompts::Approvals/>
                     <Route path=path!("approvals/:id") view=late::Prompts::Review/>
+                    <Route path=path!("alerts") view=late::Administration::Alerts/>
+                    <Route path=path!("alerts/:id") view=late::Administration::Alert/>
                     <Route path=path!("advisor") view=late::Experiments::Advisor/>
                     <Route path=path!("calculators") view=late::Experiments::Calculators/>
                     <Route path=path!("audit") view=late::Administration::Trail/>
@@ -101,6 +105,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("settings/providers") view=late::Administration::Providers/>
                     <Route path=path!("settings/prices") view=late::Administration::Prices/>
                     <Route path=path!("settings/environments") view=late::Administration::Environments/>
+                    <Route path=path!("settings/alerts") view=late::Administration::AlertRules/>
+                    <Route path=path!("settings/webhooks") view=late::Administration::Webhooks/>
+                    <Route path=path!("settings/webhooks/:id") view=late::Administration::Webhook/>
                     <Route path=path!("settings/profile") view=late::Administration::Profile/>
                 </ParentRoute>
             </Routes>

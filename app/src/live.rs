@@ -106,7 +106,8 @@ impl Feed {
     }
 
     /// Rises whenever a change of one of these kinds is heard: `deployment`, `prompt`, `version`,
-    /// `environment`, `key`, `member`, `promotion`, `clients`, `provider`, `suite`, `run`, `gate`.
+    /// `environment`, `key`, `member`, `promotion`, `clients`, `provider`, `suite`, `run`, `gate`,
+    /// `alert`, `webhook`.
     /// Put it into a resource's source.
     #[must_use]
     pub fn heard(self, kinds: &'static [&'static str]) -> Memo<u64> {

@@ -7,9 +7,12 @@ use anyhow::Context;
 use clap::Args;
 use serde::Deserialize;
 
-use crate::llm::{
-    BaseUrl,
-    keys::{EnvironmentKey, EnvironmentKeys, ExposeSecret, MasterKey, Secret},
+use crate::{
+    llm::{
+        BaseUrl,
+        keys::{EnvironmentKey, EnvironmentKeys, ExposeSecret, MasterKey, Secret},
+    },
+    outgoing::Allowed,
 };
 
 /// What `--help` says about secrets: what stands in a command line, every process on the machine
@@ -17,8 +20,8 @@ use crate::llm::{
 const SECRETS: &str = "\
 Secrets, from the environment only (CUELINE_SECRET_KEY also from cueline.toml, as secret_key):
   CUELINE_SECRET_KEY  32 random bytes, hexadecimal or base64 (`openssl rand -hex 32`), which
-                      seal the model providers' API keys that are saved here. Without it no key
-                      can be saved. Keep it apart from the database's backups: who has both has
+                      seal the model providers' API keys and the webhooks' secrets that are
+                      saved here. Without it none can be saved. Keep it apart from the database's backups: who has both has
                       the keys
   OPENAI_API_KEY      for providers of kind openai without a saved key. Sent to
                       https://api.openai.com or, where OPENAI_BASE_URL is set, to that host too
@@ -97,6 +100,11 @@ pub struct Options {
     #[arg(long, env = "CUELINE_LEASE_SECONDS")]
     pub lease_seconds: Option<u64>,
 
+    /// Private networks that webhooks and webhook scorers may reach, such as
+    /// 10.0.0.0/8,192.168.1.7, or true for all of them [default: none]
+    #[arg(long, env = "CUELINE_ALLOW_PRIVATE_WEBHOOKS")]
+    pub allow_private_webhooks: Option<String>,
+
     /// Seals the providers' saved API keys
     #[arg(skip)]
     pub secret_key: Option<Secret>,
@@ -136,6 +144,8 @@ pub struct Config {
     pub shutdown_seconds: u64,
     /// How long a server holds the eval calls it has out without a sign of life.
     pub lease_seconds: u64,
+    /// The private networks that webhooks may reach.
+    pub private_webhooks: Allowed,
     /// What providers' saved API keys are sealed with; none: none can be saved.
     pub secret_key: Option<MasterKey>,
     /// The keys for providers that have none saved.
@@ -234,6 +244,11 @@ impl Config {
                 .or(file.lease_seconds)
                 .unwrap_or(15)
                 .max(1),
+            private_webhooks: first
+                .allow_private_webhooks
+                .or(file.allow_private_webhooks)
+                .unwrap_or_default()
+                .parse()?,
             secret_key: secret_key.as_ref().map(MasterKey::parse).transpose()?,
             provider_keys: first.provider_keys,
         })

@@ -5,6 +5,7 @@ pub mod assets;
 mod assignment;
 mod audit_csv;
 pub mod cli;
+mod compat;
 pub mod config;
 pub mod demo;
 pub mod jobs;
@@ -12,6 +13,7 @@ pub mod live;
 mod live_pages;
 pub mod llm;
 mod origin;
+pub mod outgoing;
 mod pages;
 mod password;
 pub mod postgres;
@@ -39,6 +41,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(with_session)
         .merge(api::data_plane())
+        .merge(compat::router())
         .merge(telemetry::router())
         .merge(assets::router())
         .fallback_service(pages::fallback(&state))

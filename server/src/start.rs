@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     jobs::{self, Doors},
     live::{self, Live},
+    outgoing::Outgoing,
     postgres::Cluster,
     queue,
     snapshot::{self, Serving},
@@ -89,6 +90,7 @@ pub async fn start(store: Store, config: Config, clock: Clock) -> anyhow::Result
         .build();
     let config = Arc::new(config);
     let doors = Arc::new(Doors::new(Arc::clone(&config), clock.clone()));
+    let outgoing = Outgoing::new(config.private_webhooks.clone()).map_err(anyhow::Error::msg)?;
     let state = AppState {
         store,
         serving,
@@ -116,6 +118,7 @@ pub async fn start(store: Store, config: Config, clock: Clock) -> anyhow::Result
         &state.clock,
         &state.config,
         &state.doors,
+        &outgoing,
         &state.live.work,
         &state.live.events,
         &state.stopping,

@@ -61,4 +61,12 @@ ids! {
     RunId,
     /// An experiment: versions of a prompt side by side.
     ExperimentId,
+    /// A rule that says when people are told.
+    AlertRuleId,
+    /// An alert: one incident, or several in quick succession.
+    AlertId,
+    /// An address where another system is told.
+    WebhookId,
+    /// Something told to a webhook, with all its attempts.
+    DeliveryId,
 }

@@ -43,3 +43,6 @@ pub mod tokens;
 pub mod experiment;
 
 pub mod monitor;
+
+pub mod alert;
+pub mod webhook;

@@ -15,6 +15,7 @@ mod rows;
 mod sent;
 pub mod summary;
 pub mod unit;
+pub mod window;
 
 pub use rows::{Malformed, rows};
 use sent::{Json, Number, Text};

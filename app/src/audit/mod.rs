@@ -1,5 +1,6 @@
 //! Audit: who did what?
 
+mod alert_words;
 mod calls;
 mod entry;
 mod words;

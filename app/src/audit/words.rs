@@ -3,6 +3,8 @@
 use domain::audit::Entry;
 use serde_json::Value;
 
+use super::alert_words;
+
 /// A member of the detail, by its path.
 fn at<'v>(detail: &'v Value, path: &[&str]) -> Option<&'v Value> {
     path.iter()
@@ -84,6 +86,12 @@ pub fn summary(entry: &Entry) -> String {
             text(detail, &["cache_cost", "cost", "expected_usd"]).map(|usd| format!("${usd}")),
             text(detail, &["cache_cost", "budget_usd"]).map(|usd| format!("over ${usd} a day")),
         ],
+        "alert" => [text(detail, &["sentence"]), text(detail, &["error"])],
+        "alert_rule" => [
+            moved("threshold", ""),
+            moved("enabled", "").map(|is_on| format!("on: {is_on}")),
+        ],
+        "webhook" => [moved("host", ""), None],
         "promotion" => [
             text(detail, &["environment"]),
             text(detail, &["version"])
@@ -156,6 +164,7 @@ pub fn sentence(entry: &Entry) -> String {
             format!("{who} accepted the cache cost of a change of {subject}")
         }
         "member.add" => format!("{who} added {subject} as {}", of(&["after", "role"])),
+        "member.invite" => format!("{who} made a new sign-in link for {subject}"),
         "member.role" => format!("{who} made {subject} {}", of(&["after", "role"])),
         "member.remove" => format!("{who} removed {subject}"),
         "key.create" => format!("{who} created the key {subject}"),
@@ -207,7 +216,9 @@ pub fn sentence(entry: &Entry) -> String {
         "experiment.alarm" => format!("The experiment {subject} raised an alarm"),
         "experiment.stop" => format!("{who} stopped the experiment {subject}"),
         "experiment.conclude" => format!("{who} concluded the experiment {subject}"),
-        action => format!("{who}: {action} {subject}"),
+        action => {
+            alert_words::sentence(entry).unwrap_or_else(|| format!("{who}: {action} {subject}"))
+        }
     }
 }
 

@@ -7,11 +7,15 @@ mod ink;
 #[cfg(feature = "ssr")]
 pub mod intervals;
 #[cfg(feature = "ssr")]
+pub mod marks;
+#[cfg(feature = "ssr")]
 mod moments;
 #[cfg(feature = "ssr")]
 mod paper;
 #[cfg(feature = "ssr")]
 pub mod series;
+#[cfg(feature = "ssr")]
+pub mod spark;
 
 use serde::{Deserialize, Serialize};
 

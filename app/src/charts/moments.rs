@@ -1,18 +1,20 @@
-//! Ticks of an axis of time: whole hours or days, in UTC.
+//! Ticks of an axis of time: whole minutes, hours or days, in UTC.
 
 use chrono::{DateTime, Datelike, Timelike};
 
 use super::paper::multiples;
 
+const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3_600.0;
 const DAY: f64 = 86_400.0;
 
-/// Whole hours or days over a range, and how far apart they are.
+/// Whole minutes, hours or days over a range, and how far apart they are.
 pub fn moments(from: f64, to: f64, wanted: f64) -> (Vec<f64>, f64) {
     let rough = (to - from) / wanted;
-    let step = [1.0, 2.0, 3.0, 6.0, 12.0]
-        .map(|hours| hours * HOUR)
+    let step = [5.0, 10.0, 15.0, 30.0]
+        .map(|minutes| minutes * MINUTE)
         .into_iter()
+        .chain([1.0, 2.0, 3.0, 6.0, 12.0].map(|hours| hours * HOUR))
         .chain([1.0, 2.0, 7.0, 14.0, 28.0, 56.0].map(|days| days * DAY))
         .find(|step| *step >= rough)
         .unwrap_or(112.0 * DAY);
@@ -32,7 +34,7 @@ pub fn moment(seconds: f64, step: f64) -> String {
         .get(at.month0() as usize)
         .copied()
         .unwrap_or_default();
-    if step >= DAY || (step > 0.0 && at.hour() == 0) {
+    if step >= DAY || (step > 0.0 && at.hour() == 0 && at.minute() == 0) {
         format!("{month} {}", at.day())
     } else if step > 0.0 {
         format!("{:02}:{:02}", at.hour(), at.minute())

@@ -35,6 +35,11 @@ pub fn both(height: f64, draw: impl Fn(&mut Sheet<'_>)) -> String {
     svg
 }
 
+/// Draws a picture of one size.
+pub fn alone((width, height): (f64, f64), class: &str, draw: impl Fn(&mut Sheet<'_>)) -> String {
+    sheet(width, height, class, draw)
+}
+
 /// Draws into a text and answers with the hints that go over it.
 fn drawn_into(
     text: &mut String,

@@ -3,11 +3,12 @@
 use super::{
     Chart, Table,
     ink::Ink,
+    marks::{Mark, draw_marks, hint_marks},
     moments::{moment, moments},
     paper::{Anchor, Sheet, both, ticks},
 };
 
-/// A point of a line.
+/// A point of a line. One without a number for `y` is a gap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
     /// Across: seconds since 1970 for a time.
@@ -90,11 +91,21 @@ impl Series {
     /// Draws it; none where there is no point to draw.
     #[must_use]
     pub fn chart(&self, caption: String, table: Table) -> Option<Chart> {
+        self.drawn(caption, table, None)
+    }
+
+    /// The same with what happened meanwhile. Every line has a point for each moment.
+    #[must_use]
+    pub fn chart_with(&self, caption: String, table: Table, marks: &[Mark]) -> Option<Chart> {
+        self.drawn(caption, table, Some(marks))
+    }
+
+    fn drawn(&self, caption: String, table: Table, marks: Option<&[Mark]>) -> Option<Chart> {
         let x = spread(self.points().map(|point| point.x))?;
         let x = if x.1 > x.0 { x } else { (x.0 - 1.0, x.1 + 1.0) };
         let y = self.height()?;
         Some(Chart {
-            svg: both(HEIGHT, |sheet| self.draw(sheet, x, y)),
+            svg: both(HEIGHT, |sheet| self.draw(sheet, x, y, marks)),
             caption,
             table,
         })
@@ -123,7 +134,7 @@ impl Series {
         Some((from - air, to + air))
     }
 
-    fn draw(&self, sheet: &mut Sheet<'_>, x: (f64, f64), y: (f64, f64)) {
+    fn draw(&self, sheet: &mut Sheet<'_>, x: (f64, f64), y: (f64, f64), marks: Option<&[Mark]>) {
         let frame = Frame {
             x,
             y,
@@ -159,20 +170,30 @@ impl Series {
                 Anchor::Start,
             );
         }
+        let edges = ((frame.left, frame.right), (TOP, bottom));
+        if let Some(marks) = marks {
+            draw_marks(sheet, marks, |x| frame.across(x), edges.0, edges.1);
+        }
+        let mut ends = Vec::with_capacity(self.lines.len());
         for line in &self.lines {
             let ink = Ink::series(line.position);
-            let points: Vec<(f64, f64)> = line
-                .points
-                .iter()
-                .map(|point| (frame.across(point.x), frame.up(point.y)))
-                .collect();
-            sheet.path(&points, ink, 1.0, 2.0);
-            if points.len() <= MARKED {
-                for point in &points {
-                    sheet.dot(*point, 2.5, ink);
+            let is_marked = line.points.len() <= MARKED;
+            let mut last = None;
+            for stretch in line.points.split(|point| !point.y.is_finite()) {
+                let points: Vec<(f64, f64)> = stretch
+                    .iter()
+                    .map(|point| (frame.across(point.x), frame.up(point.y)))
+                    .collect();
+                sheet.path(&points, ink, 1.0, 2.0);
+                // A point between two gaps has no line to be seen by.
+                if is_marked || points.len() == 1 {
+                    for point in &points {
+                        sheet.dot(*point, 2.5, ink);
+                    }
                 }
+                last = points.last().copied().or(last);
             }
-            if let Some((across, up)) = points.last().copied() {
+            if let Some((across, up)) = last {
                 sheet.dot((across, up), 4.0, ink);
                 // Above the line, or below it where there is no room.
                 let up = if up < TOP + 16.0 {
@@ -180,16 +201,22 @@ impl Series {
                 } else {
                     up - 12.0
                 };
-                sheet.word(
-                    (across.min(frame.right - 2.0), up),
-                    &line.name,
-                    Ink::Text,
-                    Anchor::End,
-                );
+                ends.push((across.min(frame.right - 2.0), up, line.name.as_str()));
             }
         }
-        for line in &self.lines {
-            self.hints(sheet, &frame, line, bottom);
+        names(sheet, ends);
+        match marks {
+            None => {
+                for line in &self.lines {
+                    self.hints(sheet, &frame, line, bottom);
+                }
+            }
+            // Nobody points at a telephone.
+            Some(_) if sheet.is_narrow() => {}
+            Some(marks) => {
+                self.column_hints(sheet, &frame, bottom);
+                hint_marks(sheet, marks, |x| frame.across(x), edges.0, edges.1);
+            }
         }
     }
 
@@ -240,10 +267,44 @@ impl Series {
         );
     }
 
+    /// One hint for each moment, with what all lines are at.
+    fn column_hints(&self, sheet: &mut Sheet<'_>, frame: &Frame, bottom: f64) {
+        let Some(first) = self.lines.first() else {
+            return;
+        };
+        let half = match first.points[..] {
+            [one, two, ..] => (frame.across(two.x) - frame.across(one.x)) / 2.0,
+            _ => 8.0,
+        };
+        for (index, point) in first.points.iter().enumerate() {
+            let said: Vec<String> = self
+                .lines
+                .iter()
+                .filter_map(|line| {
+                    let here = line.points.get(index).filter(|here| here.y.is_finite())?;
+                    Some(format!("{} {}", line.name, (self.y_tick)(here.y)))
+                })
+                .collect();
+            if said.is_empty() {
+                continue;
+            }
+            let across = frame.across(point.x);
+            let (from, to) = (
+                (across - half).max(frame.left),
+                (across + half).min(frame.right),
+            );
+            let words = format!("{}: {}", moment(point.x, 0.0), said.join(", "));
+            sheet.hint((from, TOP), (to, bottom), &words);
+        }
+    }
+
     fn hints(&self, sheet: &mut Sheet<'_>, frame: &Frame, line: &Line, bottom: f64) {
         // With several lines, each point answers for itself; a single line answers for its column.
         let is_single = self.lines.len() == 1;
         for (index, point) in line.points.iter().enumerate() {
+            if !point.y.is_finite() {
+                continue;
+            }
             let across = frame.across(point.x);
             let neighbour =
                 |index: usize| line.points.get(index).map(|point| frame.across(point.x));
@@ -269,6 +330,18 @@ impl Series {
             let words = format!("{}, {x}: {}{band}", line.name, (self.y_tick)(point.y));
             sheet.hint(from, to, &words);
         }
+    }
+}
+
+/// Writes the lines' names at their ends, a little apart where lines end close together.
+fn names(sheet: &mut Sheet<'_>, mut ends: Vec<(f64, f64, &str)>) {
+    const APART: f64 = 14.0;
+    ends.sort_by(|one, other| one.1.total_cmp(&other.1));
+    let mut above = f64::NEG_INFINITY;
+    for (across, up, name) in ends {
+        let up = up.max(above + APART);
+        sheet.word((across, up), name, Ink::Text, Anchor::End);
+        above = up;
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     arms::{ArmsTable, Chips, Guardrails},
     calls::load_experiment,
     links, parts,
+    plan::PlanValues,
     shapes::ExperimentView,
     timeline::Story,
     words,
@@ -54,12 +55,16 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
     let detail = shown.detail.clone();
     let experiment = &detail.experiment;
     let may_run = use_membership().may(Permission::RunExperiments);
+    let is_draft = experiment.status == Status::Draft;
     let buttons =
         may_run.then(|| view! { <Buttons project=project.clone() shown=shown.clone() acts/> });
+    let change = (is_draft && may_run).then(|| {
+        let href = links::planned(&project, &PlanValues::of(experiment));
+        view! { <a class="btn" href=href><Icon glyph=Glyph::Edit/>"Change the plan"</a> }
+    });
     let id = experiment.id.to_string();
     let export = view! { <Export project=project.clone() id=id.clone()/> };
     let lede = (!experiment.plan.hypothesis.is_empty()).then(|| experiment.plan.hypothesis.clone());
-    let is_draft = experiment.status == Status::Draft;
     let warning = shown.warning.clone().map(|warning| {
         view! { <Banner tone=Tone::Warn title="Too little traffic for the time given"><p>{sentence(&warning)}</p></Banner> }
     });
@@ -99,7 +104,7 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
         view! { <ArmsWarmth arms requests=inputs.requests_per_hour keys=inputs.distinct_keys/> }
     });
     view! {
-        <PageHeader title=experiment.plan.name.clone() lede=move || view! { {lede} } actions=move || view! { {export}{buttons} }>
+        <PageHeader title=experiment.plan.name.clone() lede=move || view! { {lede} } actions=move || view! { {export}{change}{buttons} }>
             {facts}
         </PageHeader>
         <Refusals acts/>

@@ -138,6 +138,13 @@ pub async fn experiment(cx: &Cx, text: &str) -> Result<ExperimentView, UiError> 
     })
 }
 
+/// One experiment without its results.
+pub async fn draft(cx: &Cx, text: &str) -> Result<domain::experiment::Experiment, UiError> {
+    experiments::find(&cx.store, &cx.actor, id(text)?)
+        .await?
+        .ok_or_else(|| missing("experiment"))
+}
+
 /// What is known of a prompt fills in what was left out.
 pub async fn plan(cx: &Cx, mut values: PlanValues) -> Result<PlanView, UiError> {
     let Ok(name) = PromptName::parse(&values.prompt) else {

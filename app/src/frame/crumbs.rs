@@ -77,6 +77,7 @@ pub fn crumbs(project_name: &str, path: &str) -> Vec<Crumb> {
             way.push(Crumb::here("New"));
         }
         Some("approvals") => below(&mut way, &base, "approvals", "Approvals", "Review", &rest),
+        Some("alerts") => below(&mut way, &base, "alerts", "Alerts", "Alert", &rest),
         Some("audit") => match rest.first() {
             None => way.push(Crumb::here("Audit")),
             Some(number) => {
@@ -93,6 +94,8 @@ pub fn crumbs(project_name: &str, path: &str) -> Vec<Crumb> {
                 Some("providers") => "Providers",
                 Some("prices") => "Prices",
                 Some("environments") => "Environments",
+                Some("alerts") => "Alerts",
+                Some("webhooks") => "Webhooks",
                 Some("profile") => "Profile",
                 _ => "Members",
             }));

@@ -10,7 +10,10 @@ use domain::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::Appearance;
+use super::{
+    Appearance,
+    waiting::{self, Counts},
+};
 use crate::error::UiError;
 
 /// A person in a project.
@@ -28,8 +31,8 @@ pub struct Membership {
     pub projects: Vec<Project>,
     /// Whether they may create a project.
     pub may_create_projects: bool,
-    /// Promotions that wait for their approval.
-    pub n_approvals: usize,
+    /// What waits for them.
+    pub waiting: Counts,
     /// How they want it to look.
     pub appearance: Appearance,
 }
@@ -98,9 +101,7 @@ async fn load(request: &crate::context::Request, project: &str) -> Result<Member
     let projects = store::projects::of_person(&cx.store, person).await?;
     let may_create_projects =
         found.is_operator || projects.iter().any(|project| project.role == Role::Admin);
-    let n_approvals = store::promotions::waiting_for(&cx.store, &cx.actor, cx.now)
-        .await?
-        .len();
+    let waiting = waiting::count(&cx).await?;
     Ok(Membership {
         person,
         name: found.name,
@@ -108,7 +109,7 @@ async fn load(request: &crate::context::Request, project: &str) -> Result<Member
         project: cx.project,
         projects,
         may_create_projects,
-        n_approvals,
+        waiting,
         appearance: request.appearance,
     })
 }

@@ -165,10 +165,10 @@ pub fn Frame() -> impl IntoView {
     match membership {
         Some(Ok(membership)) => {
             let loaded = membership.project.slug.clone();
-            let n_approvals = membership.n_approvals;
+            let counts = membership.waiting;
             provide_context(Arc::new(membership));
             provide_context(Feed::follow(project));
-            provide_context(waiting::Waiting::follow(n_approvals, project));
+            provide_context(waiting::Waiting::follow(counts, project));
             provide_context(Toasts::new());
             arrival::watch();
             Effect::new(move |_| {

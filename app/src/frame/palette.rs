@@ -121,6 +121,7 @@ fn items(membership: &Membership, words: &str, found: &[Found]) -> Vec<Item> {
     page("Go to", Glyph::Layers, "Suites", "/suites");
     page("Go to", Glyph::Runs, "Runs", "/runs");
     page("Go to", Glyph::Experiments, "Experiments", "/experiments");
+    page("Go to", Glyph::Bell, "Alerts", "/alerts");
     page("Go to", Glyph::Shield, "Approvals", "/approvals");
     page("Go to", Glyph::Audit, "Audit", "/audit");
     page("Go to", Glyph::Users, "Members", "/settings");
@@ -365,7 +366,7 @@ mod tests {
             },
             projects: Vec::new(),
             may_create_projects: false,
-            n_approvals: 0,
+            waiting: super::super::waiting::Counts::default(),
             appearance: super::super::Appearance::default(),
         }
     }

@@ -9,7 +9,9 @@ use crate::ui::{Glyph, Icon, Mark, who::initials};
 /// The rail; below 60 rem it is a drawer.
 #[component]
 pub fn Rail() -> impl IntoView {
-    let n_approvals = expect_context::<Waiting>().n_approvals();
+    let Waiting(counts) = expect_context();
+    let approvals = Signal::derive(move || counts.get().n_approvals);
+    let alerts = Signal::derive(move || counts.get().n_alerts);
     view! {
         <nav class="rail" id="rail" popover="auto" aria-label="Main">
             <div class="rail-head"><Projects/></div>
@@ -19,7 +21,8 @@ pub fn Rail() -> impl IntoView {
                 <RailLink glyph=Glyph::Layers word="Suites" rest="/suites"/>
                 <RailLink glyph=Glyph::Runs word="Runs" rest="/runs"/>
                 <RailLink glyph=Glyph::Experiments word="Experiments" rest="/experiments"/>
-                <RailLink glyph=Glyph::Shield word="Approvals" rest="/approvals" count=(n_approvals, "waiting for you")/>
+                <RailLink glyph=Glyph::Shield word="Approvals" rest="/approvals" count=Count { n: approvals, of: "waiting for you", tone: "info" }/>
+                <RailLink glyph=Glyph::Bell word="Alerts" rest="/alerts" count=Count { n: alerts, of: "firing", tone: "bad" }/>
             </ul>
             <ul class="rail-links">
                 <RailLink glyph=Glyph::Audit word="Audit" rest="/audit"/>
@@ -34,14 +37,22 @@ pub fn Rail() -> impl IntoView {
     }
 }
 
+/// How many there are of what.
+#[derive(Clone, Copy)]
+struct Count {
+    n: Signal<i64>,
+    of: &'static str,
+    tone: &'static str,
+}
+
 #[component]
 fn RailLink(
     glyph: Glyph,
     word: &'static str,
     rest: &'static str,
-    /// How many there are of what, where that is worth saying.
+    /// A number behind the word; nothing when it is 0.
     #[prop(optional)]
-    count: Option<(Signal<usize>, &'static str)>,
+    count: Option<Count>,
 ) -> impl IntoView {
     let base = use_membership().href("");
     let href = format!("{base}{rest}");
@@ -52,11 +63,12 @@ fn RailLink(
             <a class="rail-link" href=href aria-current=move || is_current().then_some("page")>
                 <Icon glyph/>
                 {word}
-                {count.map(|(n, of)| view! {
-                    <span class="rail-count num" hidden=move || n.get() == 0>
-                        {move || n.get()}
-                        <span class="sr-only">{format!(" {of}")}</span>
-                    </span>
+                {count.map(|Count { n, of, tone }| {
+                    view! {
+                        <span class="count" data-tone=tone hidden=move || n.get() == 0>
+                            {move || n.get()}<span class="sr-only">{format!(" {of}")}</span>
+                        </span>
+                    }
                 })}
             </a>
         </li>

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    alert::Alert,
     experiment::ExperimentRow,
     prompt::Prompt,
     release::{Consumer, Deployment, Promotion},
@@ -24,6 +25,8 @@ pub struct Overview {
     pub clients: Vec<Consumer>,
     /// The prompts changed last.
     pub prompts: Vec<Prompt>,
+    /// Their last 24 hours in production, in the same order; none where nobody called.
+    pub days: Vec<Option<Day>>,
     /// Whether there is any prompt at all.
     pub is_empty: bool,
     /// Whether the one who looks may roll back.
@@ -32,6 +35,23 @@ pub struct Overview {
     pub may_write: bool,
     /// When this was read.
     pub now: DateTime<Utc>,
+}
+
+/// A prompt's last 24 hours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// Requests by the hour, drawn.
+    pub line: String,
+    /// What it shows, in words.
+    pub words: String,
+    /// Requests.
+    pub requests: String,
+    /// The share that succeeded.
+    pub success: String,
+    /// Until the last token, for 95 of 100.
+    pub latency: String,
+    /// Whether more than one in twenty failed.
+    pub is_bad: bool,
 }
 
 /// A deployment with how far it has come.
@@ -50,6 +70,10 @@ pub struct Recent {
 /// Something that wants attention.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Need {
+    /// An alert fires, and nobody takes care of it.
+    Fires(Box<Alert>),
+    /// An alert rolled a deployment back by itself.
+    TakenBack(Deployment),
     /// A promotion waits for nothing but the approval of the one who looks.
     Approval(Promotion),
     /// The newest version of a prompt failed its last gate.
@@ -113,15 +137,29 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
     .await?;
     let is_empty = prompts.items.is_empty();
 
-    let mut needs: Vec<Need> = clients
-        .iter()
-        .filter(|client| client.n_behind > 0)
-        .map(|client| Need::ClientBehind {
-            consumer: client.consumer.clone(),
-            environment: client.environment.clone(),
-            n_behind: client.n_behind,
-        })
-        .collect();
+    let firing = store::alerts::Filter {
+        is_firing: Some(true),
+        ..store::alerts::Filter::default()
+    };
+    let mut needs: Vec<Need> = taken_back(&history, cx.now).collect();
+    needs.extend(
+        store::alerts::list(store, actor, &firing, &PageRequest::first(8))
+            .await?
+            .items
+            .into_iter()
+            .filter(|alert| alert.acknowledged_at.is_none())
+            .map(|alert| Need::Fires(Box::new(alert))),
+    );
+    needs.extend(
+        clients
+            .iter()
+            .filter(|client| client.n_behind > 0)
+            .map(|client| Need::ClientBehind {
+                consumer: client.consumer.clone(),
+                environment: client.environment.clone(),
+                n_behind: client.n_behind,
+            }),
+    );
     needs.extend(broken_glass(&history, cx.now));
     let waiting = store::promotions::waiting_for(store, actor, cx.now).await?;
     needs.extend(waiting.into_iter().map(Need::Approval));
@@ -163,17 +201,54 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
             }
         })
         .collect();
+    let prompts: Vec<Prompt> = prompts.items.into_iter().take(10).collect();
+    let days = days(&cx, &prompts).await?;
     Ok(Overview {
         needs,
         deployments,
         experiments: experiments.items,
         clients,
-        prompts: prompts.items.into_iter().take(10).collect(),
+        prompts,
+        days,
         is_empty,
         may_roll_back: actor.may(Permission::RollBack).is_ok(),
         may_write: actor.may(Permission::WriteDrafts).is_ok(),
         now: cx.now,
     })
+}
+
+/// The prompts' last 24 hours in production.
+#[cfg(feature = "ssr")]
+async fn days(cx: &crate::context::Cx, prompts: &[Prompt]) -> Result<Vec<Option<Day>>, UiError> {
+    use domain::monitor::window::Window;
+
+    use crate::{charts::spark::spark, monitor::words};
+
+    let names: Vec<_> = prompts.iter().map(|prompt| prompt.name.clone()).collect();
+    let span = Window::Day.until(cx.now);
+    let mut found = store::monitor::traffic(&cx.store, &cx.actor, &names, span).await?;
+    let is_bad = |rate: Option<f64>| rate.is_some_and(|rate| rate > 0.05);
+    Ok(names
+        .iter()
+        .map(|name| {
+            let (total, points) = found.remove(name)?;
+            let values: Vec<(f64, bool)> = points
+                .iter()
+                .map(|point| {
+                    let requests = domain::stats::float(point.summary.requests);
+                    (requests, is_bad(point.summary.error_rate()))
+                })
+                .collect();
+            Some(Day {
+                line: spark(&values),
+                words: words::day(&total),
+                requests: words::few(total.requests),
+                success: words::maybe(total.success_rate(), words::share),
+                latency: words::percentile(total.latency, |of| of.p95),
+                is_bad: is_bad(total.error_rate()),
+            })
+        })
+        .collect())
 }
 
 /// Deployments past the policy stay on the first screen for a week.
@@ -189,6 +264,24 @@ fn broken_glass(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Ite
         })
         .cloned()
         .map(Need::GlassBroken)
+}
+
+/// What an alert rolled back by itself stays on the first screen for a week.
+#[cfg(feature = "ssr")]
+fn taken_back(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Item = Need> + '_ {
+    use domain::release::DeploymentKind;
+
+    let week = chrono::TimeDelta::days(7);
+    history
+        .iter()
+        .filter(move |deployment| {
+            deployment.kind == DeploymentKind::Rollback
+                && deployment.by.kind() == "system"
+                && deployment.by.name() == "alerts"
+                && now - deployment.deployed_at < week
+        })
+        .cloned()
+        .map(Need::TakenBack)
 }
 
 #[cfg(feature = "ssr")]

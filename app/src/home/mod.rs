@@ -8,7 +8,7 @@ mod needs;
 use domain::{prompt::Prompt, release::Consumer};
 use leptos::prelude::*;
 
-use self::calls::{Overview, Recent};
+use self::calls::{Day, Overview, Recent};
 use crate::{
     frame::use_project,
     live::use_feed,
@@ -28,6 +28,7 @@ pub fn HomePage() -> impl IntoView {
         "promotion",
         "gate",
         "experiment",
+        "alert",
     ]);
     let overview = Resource::new(
         move || (project.get(), heard.get()),
@@ -243,7 +244,8 @@ fn prompts(project: &str, overview: &Overview) -> impl IntoView + use<> {
     let rows = overview
         .prompts
         .iter()
-        .map(|prompt| prompt_row(project, prompt, overview))
+        .zip(&overview.days)
+        .map(|(prompt, day)| prompt_row(project, prompt, day.as_ref(), overview))
         .collect_view();
     view! {
         <section class="section" aria-labelledby="prompts">
@@ -259,6 +261,9 @@ fn prompts(project: &str, overview: &Overview) -> impl IntoView + use<> {
                             <th scope="col">"Prompt"</th>
                             <th scope="col" data-align="end">"Active"</th>
                             <th scope="col" data-align="end">"Newest"</th>
+                            <th scope="col">"Last 24 h"</th>
+                            <th scope="col" data-align="end">"Success"</th>
+                            <th scope="col" data-align="end" data-rank="2">"p95"</th>
                             <th scope="col" data-align="end">"Changed"</th>
                         </tr>
                     </thead>
@@ -269,7 +274,37 @@ fn prompts(project: &str, overview: &Overview) -> impl IntoView + use<> {
     }
 }
 
-fn prompt_row(project: &str, prompt: &Prompt, overview: &Overview) -> impl IntoView + use<> {
+/// Its traffic: the line, and the numbers beside it.
+fn day_cells(project: &str, prompt: &Prompt, day: Option<&Day>) -> impl IntoView + use<> {
+    let Some(day) = day.cloned() else {
+        return view! {
+            <td class="muted">"no traffic"</td>
+            <td data-align="end"><Nobody/></td>
+            <td data-align="end" data-rank="2"><Nobody/></td>
+        }
+        .into_any();
+    };
+    let href = crate::prompts::links::tab(project, prompt.name.as_str(), "monitor");
+    let state = day.is_bad.then_some("bad");
+    view! {
+        <td>
+            <a class="day" href=href aria-label=format!("Monitor {}: {}", prompt.name, day.words)>
+                <span class="day-line" aria-hidden="true" inner_html=day.line></span>
+                <span class="num">{day.requests}</span>
+            </a>
+        </td>
+        <td data-align="end" data-state=state>{day.success}</td>
+        <td data-align="end" data-rank="2">{day.latency}</td>
+    }
+    .into_any()
+}
+
+fn prompt_row(
+    project: &str,
+    prompt: &Prompt,
+    day: Option<&Day>,
+    overview: &Overview,
+) -> impl IntoView + use<> {
     let version = |number: Option<i32>| match number {
         Some(number) => format!("v{number}").into_any(),
         None => view! { <Nobody/> }.into_any(),
@@ -279,6 +314,7 @@ fn prompt_row(project: &str, prompt: &Prompt, overview: &Overview) -> impl IntoV
             <th scope="row">{prompt_link(project, &prompt.name)}</th>
             <td data-align="end">{version(prompt.active_version)}</td>
             <td data-align="end">{version(prompt.latest_version)}</td>
+            {day_cells(project, prompt, day)}
             <td data-align="end"><RelativeTime at=prompt.changed_at now=overview.now/></td>
         </tr>
     }

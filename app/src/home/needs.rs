@@ -61,6 +61,29 @@ fn item(project: &str, need: &Need, overview: &Overview) -> impl IntoView + use<
 
 fn words(project: &str, need: &Need, overview: &Overview) -> Words {
     match need {
+        Need::Fires(alert) => Words {
+            tone: "bad",
+            glyph: Glyph::Bell,
+            what: format!("{}: {}", alert.rule, alert.title),
+            note: alert.sentence.clone(),
+            href: crate::alerts::address(project, &alert.id.to_string()),
+            verb: "Look",
+        },
+        Need::TakenBack(deployment) => Words {
+            tone: "bad",
+            glyph: Glyph::RollBack,
+            what: format!(
+                "{} was rolled back by itself in {}: v{} serves again",
+                deployment.prompt, deployment.environment, deployment.version
+            ),
+            note: format!(
+                "{} {}",
+                deployment.reason,
+                in_a_sentence(deployment.deployed_at, overview.now)
+            ),
+            href: deployment_address(project, &deployment.deployment_id.to_string()),
+            verb: "Review",
+        },
         Need::Approval(promotion) => Words {
             tone: "info",
             glyph: Glyph::Shield,

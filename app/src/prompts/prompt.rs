@@ -19,6 +19,7 @@ use crate::{
     experiments::{Experiments, ExperimentsTab},
     frame::{use_membership, use_project},
     live::use_feed,
+    monitor::{MonitorTab, Monitoring},
     releases::{History, ReleasesTab},
     runs::{Evals, EvalsTab},
     ui::{ErrorPage, ErrorView, Glyph, Heading, Icon, RelativeTime, Tab, Tabs, Tag, Who},
@@ -49,6 +50,7 @@ pub fn PromptPage() -> impl IntoView {
         comparison: Comparing::new(here, tab),
         evals: Evals::new(here, tab),
         experiments: Experiments::new(here, tab),
+        monitoring: Monitoring::new(here, tab),
         history: History::new(here, tab),
         settings: Settings::new(here, tab),
     };
@@ -66,6 +68,7 @@ struct Views {
     comparison: Comparing,
     evals: Evals,
     experiments: Experiments,
+    monitoring: Monitoring,
     history: History,
     settings: Settings,
 }
@@ -130,6 +133,7 @@ fn Panel(place: Place, tab: Memo<String>, views: Views) -> impl IntoView {
             "edit" => view! { <EditTab place/> }.into_any(),
             "evals" => view! { <EvalsTab evals=views.evals/> }.into_any(),
             "experiments" => view! { <ExperimentsTab experiments=views.experiments/> }.into_any(),
+            "monitor" => view! { <MonitorTab monitoring=views.monitoring/> }.into_any(),
             "releases" => view! { <ReleasesTab history=views.history/> }.into_any(),
             "settings" => view! { <SettingsTab place settings=views.settings/> }.into_any(),
             _ => view! { <VersionsTab place versions=views.versions/> }.into_any(),
@@ -233,6 +237,7 @@ fn PromptTabs(place: Place, n_versions: Memo<Option<i32>>, tab: Memo<String>) ->
             ("Edit", "edit"),
             ("Evals", "evals"),
             ("Experiments", "experiments"),
+            ("Monitor", "monitor"),
             ("Releases", "releases"),
             ("Settings", "settings"),
         ]

@@ -64,34 +64,33 @@ pub async fn add_member(
 #[server]
 pub async fn renew_link(project: String, person: PersonId) -> Result<Added, UiError> {
     let cx = crate::context::member(&project).await?;
-    cx.actor
-        .may(domain::actor::Permission::Administer)
-        .map_err(|denied| UiError::Denied(denied.to_string()))?;
-    let member = store::members::list(&cx.store, &cx.actor)
-        .await?
-        .into_iter()
-        .find(|member| member.id == person)
-        .ok_or_else(|| UiError::NotFound("member".to_owned()))?;
-    link_for(&cx, member).await
+    invite(&cx, person).await
 }
 
-/// Whoever holds the link becomes the person: it is made only for somebody whom no other
-/// project's admin has invited, and who has no password.
+/// A link where the member needs one; who has an account signs in with that.
 #[cfg(feature = "ssr")]
 async fn link_for(cx: &crate::context::Cx, member: Member) -> Result<Added, UiError> {
-    let is_ours = store::projects::of_person(&cx.store, member.id)
-        .await?
-        .len()
-        == 1;
-    if member.has_signed_up || !is_ours {
-        return Ok(Added {
-            name: member.name,
-            link: None,
-        });
+    let account = Added {
+        name: member.name,
+        link: None,
+    };
+    if member.has_signed_up {
+        return Ok(account);
     }
+    match invite(cx, member.id).await {
+        Err(UiError::Refused(_)) => Ok(account),
+        invited => invited,
+    }
+}
+
+#[cfg(feature = "ssr")]
+async fn invite(cx: &crate::context::Cx, person: PersonId) -> Result<Added, UiError> {
     let secret = random(store::secret::Secret::new_link())?;
-    let expires_at = cx.now + chrono::TimeDelta::days(LINK_DAYS);
-    store::people::keep_link(&cx.store, &secret.hash(), Some(member.id), expires_at).await?;
+    let link = store::members::NewLink {
+        token_hash: &secret.hash(),
+        expires_at: cx.now + chrono::TimeDelta::days(LINK_DAYS),
+    };
+    let member = store::members::invite(&cx.store, &cx.actor, person, link, cx.now).await?;
     let base = cx.public_url.trim_end_matches('/');
     Ok(Added {
         name: member.name,

@@ -1,5 +1,7 @@
 //! Settings: members, keys, environments, oneself.
 
+mod alert_calls;
+mod alerts;
 mod calls;
 mod environments;
 mod keys;
@@ -7,25 +9,33 @@ mod members;
 mod prices;
 mod profile;
 mod providers;
+mod rule_form;
+mod webhook;
+mod webhooks;
 
 use leptos::prelude::*;
 
 use crate::{frame::use_membership, ui::PageHeader};
 
+pub use alerts::AlertRulesPage;
 pub use environments::EnvironmentsPage;
 pub use keys::KeysPage;
 pub use members::MembersPage;
 pub use prices::PricesPage;
 pub use profile::ProfilePage;
 pub use providers::ProvidersPage;
+pub use webhook::WebhookPage;
+pub use webhooks::WebhooksPage;
 
 /// The pages, as the side lists them.
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 8] = [
     ("Members", "/settings"),
     ("API keys", "/settings/keys"),
     ("Providers", "/settings/providers"),
     ("Prices", "/settings/prices"),
     ("Environments", "/settings/environments"),
+    ("Alerts", "/settings/alerts"),
+    ("Webhooks", "/settings/webhooks"),
     ("Profile", "/settings/profile"),
 ];
 

@@ -95,6 +95,8 @@ pub enum Glyph {
     Calculator,
     /// A question.
     Advisor,
+    /// A bell.
+    Bell,
 }
 
 impl Glyph {
@@ -179,6 +181,9 @@ impl Glyph {
             Self::Bolt => r#"<path d="M9 1.75 3.5 9h4l-.5 5.25L12.5 7h-4z"/>"#,
             Self::Compare => {
                 r#"<path d="M5.75 2.75v10.5M10.25 2.75v10.5M5.75 5h-3v6h3M10.25 5h3v6h-3"/>"#
+            }
+            Self::Bell => {
+                r#"<path d="M3.5 11.25h9M4.75 11.25V7a3.25 3.25 0 0 1 6.5 0v4.25M8 2.25v1.5M6.75 13.25h2.5"/>"#
             }
             Self::Client => {
                 r#"<circle data-fill="" cx="8" cy="11.75" r="1.1"/><path d="M5.25 9a3.9 3.9 0 0 1 5.5 0M2.75 6.4a7.4 7.4 0 0 1 10.5 0"/>"#

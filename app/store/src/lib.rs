@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
+pub mod alerts;
 pub mod audit;
 pub mod cache_cost;
 pub mod changes;
@@ -41,6 +42,7 @@ pub mod sessions;
 pub mod suites;
 mod tx;
 pub mod versions;
+pub mod webhooks;
 
 #[cfg(test)]
 mod testing;

@@ -2,13 +2,17 @@
 //! long after ten million calls as after ten. Events feed it through `events`, exactly once.
 
 use chrono::{DateTime, Utc};
-use domain::id::{EnvironmentId, ProjectId, PromptId};
 use domain::monitor::{
-    Point, Summary,
+    Summary,
     bucket::{Resolution, cover},
 };
+use domain::{
+    actor::{Actor, Permission},
+    id::{EnvironmentId, ProjectId, PromptId},
+    prompt::PromptName,
+};
 
-use crate::{Result, Store};
+use crate::{Error, Result, Store};
 
 pub(crate) mod add;
 mod read;
@@ -18,6 +22,33 @@ pub(crate) mod sums;
 pub use read::{Observed, VersionTraffic, observed, traffic};
 
 use sums::Sums;
+
+/// The ids a prompt's traffic is kept under, for somebody who may read it.
+pub async fn place(
+    store: &Store,
+    by: &Actor,
+    prompt: &PromptName,
+    environment: Option<&str>,
+) -> Result<(PromptId, Option<EnvironmentId>)> {
+    by.may(Permission::Read)?;
+    let found = sqlx::query!(
+        r#"select prompt_id,
+                  (select environment_id from environment
+                   where environment.project_id = $1 and environment.name = $3) as environment_id
+           from prompt
+           where project_id = $1 and name = $2"#,
+        by.project.0,
+        prompt.as_str(),
+        environment,
+    )
+    .fetch_optional(&store.pool)
+    .await?
+    .ok_or(Error::NotFound("prompt"))?;
+    match (environment, found.environment_id) {
+        (Some(_), None) => Err(Error::NotFound("environment")),
+        (_, id) => Ok((PromptId(found.prompt_id), id.map(EnvironmentId))),
+    }
+}
 
 /// Everything reported of a prompt from a moment on until another, to the minute: of all
 /// environments and versions, or of one. Older than the minutes that are kept, the edges are
@@ -76,23 +107,6 @@ pub async fn hourly(
         at += Resolution::Hour.length();
     }
     Ok(hours)
-}
-
-/// Points from..to, one for each row's length, also where nothing happened.
-fn dense(
-    resolution: Resolution,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    mut sums: std::collections::BTreeMap<DateTime<Utc>, Sums>,
-) -> Vec<Point> {
-    let mut points = Vec::new();
-    let mut at = resolution.start_of(from);
-    while at < to {
-        let summary = sums.remove(&at).unwrap_or_default().summary();
-        points.push(Point { at, summary });
-        at += resolution.length();
-    }
-    points
 }
 
 #[cfg(test)]

@@ -16,6 +16,11 @@ impl Secret {
         Ok(Self(format!("clk_{}", random_hex()?)))
     }
 
+    /// What webhooks are signed with: 256 random bits behind `whsec_`.
+    pub fn new_signing() -> Result<Self, getrandom::Error> {
+        Ok(Self(format!("whsec_{}", random_hex()?)))
+    }
+
     /// The token of a one-time link: 256 random bits.
     pub fn new_link() -> Result<Self, getrandom::Error> {
         random_hex().map(Self)

@@ -97,6 +97,7 @@ impl Command {
 
         let mut sequence = head.audit_sequence;
         let mut hash = head.audit_hash;
+        let mut recorded = Vec::with_capacity(self.entries.len());
         for (action, subject, detail) in self.entries {
             sequence += 1;
             let entry = Entry {
@@ -126,7 +127,11 @@ impl Command {
             )
             .execute(&mut *self.tx)
             .await?;
-            hash = entry.hash;
+            hash.clone_from(&entry.hash);
+            recorded.push(entry);
+        }
+        if !recorded.is_empty() {
+            crate::webhooks::queue::tell_audit(&mut self.tx, project, &recorded, self.now).await?;
         }
 
         let mut change = head.change_sequence;

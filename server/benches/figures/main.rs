@@ -5,6 +5,7 @@ mod evals;
 mod events;
 mod load;
 mod memory;
+mod monitor;
 mod pages;
 mod push;
 mod resolve;
@@ -17,7 +18,7 @@ use std::path::Path;
 use anyhow::Context;
 use server::postgres::{self, Cluster};
 
-const ALL: [&str; 9] = [
+const ALL: &[&str] = &[
     "size",
     "resolve",
     "rollback",
@@ -25,6 +26,8 @@ const ALL: [&str; 9] = [
     "evals",
     "ingestion",
     "results",
+    "spans",
+    "monitor",
     "pages",
     "memory",
 ];
@@ -37,7 +40,8 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let wanted: Vec<&str> = ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|name| {
             arguments.iter().all(|argument| argument.starts_with("--"))
                 || arguments.iter().any(|argument| argument == name)
@@ -79,6 +83,12 @@ async fn run(wanted: &[&str], url: &str) -> anyhow::Result<()> {
     }
     if wanted.contains(&"results") {
         events::measure_results(url, &world).await?;
+    }
+    if wanted.contains(&"spans") {
+        monitor::measure_spans(&world).await?;
+    }
+    if wanted.contains(&"monitor") {
+        monitor::measure_page(url, &world).await?;
     }
     if wanted.iter().any(|name| ["pages", "memory"].contains(name)) {
         seed::many_prompts(url, &world).await?;

@@ -1,6 +1,6 @@
 //! Reading request bodies: bytes to JSON with an answer that says what is wrong and where.
 
-use std::{fmt::Display, str::FromStr, time::Duration};
+use std::{fmt::Display, io::Read, str::FromStr, time::Duration};
 
 use axum::{
     body::{Body as Incoming, Bytes},
@@ -47,6 +47,58 @@ pub async fn read_at_most(
         })
 }
 
+/// Reads a whole body of at most so many bytes, as it comes and unpacked: `gzip` is taken, too. What
+/// would unpack to more is refused when it has come that far, however little it was.
+pub async fn read_unpacked(
+    headers: &HeaderMap,
+    body: Incoming,
+    most: usize,
+) -> Result<Bytes, ApiError> {
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .map_or("identity", |encoding| encoding.to_str().unwrap_or("?"));
+    let is_gzip = match encoding.trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => false,
+        "gzip" | "x-gzip" => true,
+        _ => {
+            return Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "encoding_not_supported",
+                "send the body as it is, or with Content-Encoding: gzip",
+            ));
+        }
+    };
+    let bytes = read_at_most(headers, body, most).await?;
+    if !is_gzip {
+        return Ok(bytes);
+    }
+    // Unpacking takes a processor for a while: not one that answers other requests.
+    tokio::task::spawn_blocking(move || unpack(&bytes, most))
+        .await
+        .map_err(|error| ApiError::internal(&error))?
+}
+
+fn unpack(packed: &[u8], most: usize) -> Result<Bytes, ApiError> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    flate2::read::MultiGzDecoder::new(packed)
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|error| ApiError::malformed(format!("the body is not gzip: {error}")))?;
+    if bytes.len() > most {
+        return Err(too_large(most));
+    }
+    Ok(bytes.into())
+}
+
+fn too_large(most: usize) -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_large",
+        format!("the body may hold at most {most} bytes"),
+    )
+}
+
 async fn collect(body: Incoming, announced: usize, most: usize) -> Result<Bytes, ApiError> {
     let mut frames = body.into_data_stream();
     let mut bytes = Vec::with_capacity(announced.min(most));
@@ -72,11 +124,7 @@ async fn collect(body: Incoming, announced: usize, most: usize) -> Result<Bytes,
     {
         n_read += frame.len();
     }
-    Err(ApiError::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "too_large",
-        format!("the body may hold at most {most} bytes"),
-    ))
+    Err(too_large(most))
 }
 
 /// A JSON body, whatever content type it was sent as. Nothing is known of its shape yet, but no

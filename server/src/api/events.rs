@@ -5,7 +5,7 @@ use axum::{
     Json,
     body::Body as Incoming,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{
     auth::KeyCaller,
-    body::read_at_most,
+    body::read_unpacked,
     error::{ApiError, Result},
 };
 use crate::state::AppState;
@@ -58,7 +58,7 @@ pub struct EventBody {
     latency_ms: Option<f64>,
     /// Until the first token.
     ttft_ms: Option<f64>,
-    /// Tokens read.
+    /// Tokens read, those from and to the provider's cache among them.
     input_tokens: Option<i64>,
     /// Tokens written.
     output_tokens: Option<i64>,
@@ -101,7 +101,8 @@ pub struct RejectedEvent {
     reason: String,
 }
 
-/// Takes events in: a JSON array or one object a line, at most 5 MB and 10,000 events.
+/// Takes events in: a JSON array or one object a line, at most 5 MB and 10,000 events. The body may
+/// come with `Content-Encoding: gzip`.
 #[utoipa::path(
     post,
     path = "/events",
@@ -119,8 +120,7 @@ pub async fn report(
     body: Incoming,
 ) -> Result<(StatusCode, Json<Report>)> {
     actor.may(Permission::WriteEvents)?;
-    refuse_encoding(&headers)?;
-    let bytes = read_at_most(&headers, body, MAX_BYTES).await?;
+    let bytes = read_unpacked(&headers, body, MAX_BYTES).await?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let at = error.valid_up_to();
         ApiError::malformed(format!("the body is not UTF-8: byte {at} is wrong"))
@@ -138,19 +138,9 @@ pub async fn report(
         }
     }
     let done = events::ingest(&state.store, &actor, &well_formed, now).await?;
-    if done.accepted > 0 {
-        state.live.events.notify_one();
-    }
     rejected.extend(done.rejected);
     rejected.sort_unstable_by_key(|one| one.index);
-    for (what, n) in [
-        ("accepted", done.accepted),
-        ("duplicate", done.duplicates),
-        ("rejected", rejected.len()),
-    ] {
-        let n = u64::try_from(n).unwrap_or_default();
-        metrics::counter!("cueline_events_total", "result" => what).increment(n);
-    }
+    note_results(&state, done.accepted, done.duplicates, rejected.len());
     let report = Report {
         accepted: done.accepted,
         duplicates: done.duplicates,
@@ -159,17 +149,19 @@ pub async fn report(
     Ok((StatusCode::ACCEPTED, Json(report)))
 }
 
-/// Compressed bodies are not unpacked: read as they are, every row would be rejected.
-fn refuse_encoding(headers: &HeaderMap) -> Result<()> {
-    let encoding = headers.get(header::CONTENT_ENCODING);
-    if encoding.is_none_or(|encoding| encoding == "identity") {
-        return Ok(());
+/// Counts what became of events, through whichever door they came, and rings for the roll-up.
+pub fn note_results(state: &AppState, n_accepted: usize, n_duplicates: usize, n_rejected: usize) {
+    if n_accepted > 0 {
+        state.live.events.notify_one();
     }
-    Err(ApiError::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "encoding_not_supported",
-        "send the body without Content-Encoding",
-    ))
+    for (what, n) in [
+        ("accepted", n_accepted),
+        ("duplicate", n_duplicates),
+        ("rejected", n_rejected),
+    ] {
+        let n = u64::try_from(n).unwrap_or_default();
+        metrics::counter!("cueline_events_total", "result" => what).increment(n);
+    }
 }
 
 impl From<Malformed> for ApiError {

@@ -1,6 +1,7 @@
 //! `/api/v1`: what SDKs, scripts and the command line call. All routes are on this screen, and
 //! the description at `/api/openapi.json` is generated from them.
 
+mod alerts;
 mod audit;
 pub mod auth;
 pub mod body;
@@ -10,7 +11,7 @@ mod consumers;
 mod docs;
 mod environments;
 pub mod error;
-mod events;
+pub mod events;
 mod experiments;
 mod gate;
 mod guard;
@@ -31,6 +32,7 @@ mod stats;
 mod stream;
 mod suites;
 mod versions;
+mod webhooks;
 
 use axum::{Router, middleware};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -122,12 +124,24 @@ fn control_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(experiments::raise_traffic))
             .routes(routes!(experiments::results))
             .routes(routes!(experiments::detail))
+            .routes(routes!(alerts::list))
+            .routes(routes!(alerts::show))
+            .routes(routes!(alerts::acknowledge))
+            .routes(routes!(alerts::rules, alerts::create_rule))
+            .routes(routes!(alerts::change_rule, alerts::remove_rule))
+            .routes(routes!(webhooks::list, webhooks::create))
+            .routes(routes!(webhooks::change, webhooks::remove))
+            .routes(routes!(webhooks::renew_secret))
+            .routes(routes!(webhooks::test))
+            .routes(routes!(webhooks::deliveries))
+            .routes(routes!(webhooks::redeliver))
             .routes(routes!(stats::compute))
             .routes(routes!(prices::list, prices::add))
             .routes(routes!(cache_cost::estimate))
             .routes(routes!(cache_cost::budget, cache_cost::set_budget))
             .routes(routes!(members::list, members::create))
             .routes(routes!(members::set_role, members::remove))
+            .routes(routes!(members::renew_link))
             .routes(routes!(keys::list, keys::create))
             .routes(routes!(keys::revoke))
             .routes(routes!(audit::list))

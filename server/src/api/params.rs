@@ -9,7 +9,10 @@ use axum::{
 };
 use domain::{
     field::FieldError,
-    id::{CaseId, DeploymentId, ExperimentId, KeyId, PersonId, PromotionId, RunId, SuiteId},
+    id::{
+        AlertId, AlertRuleId, CaseId, DeliveryId, DeploymentId, ExperimentId, KeyId, PersonId,
+        PromotionId, RunId, SuiteId, WebhookId,
+    },
     page::{PageError, PageRequest},
     prompt::{PromptName, check_slug},
 };
@@ -87,6 +90,14 @@ impl Segment for CaseId {
     }
 }
 
+impl Segment for DeliveryId {
+    const NAME: &'static str = "delivery";
+
+    fn parse(text: &str) -> Result<Self> {
+        text.parse().map_err(|_| not_found("delivery"))
+    }
+}
+
 /// A version as addresses name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VersionNumber {
@@ -157,6 +168,9 @@ macro_rules! ids {
 }
 
 ids! {
+    AlertId "alert",
+    AlertRuleId "alert rule",
+    WebhookId "webhook",
     DeploymentId "deployment",
     ExperimentId "experiment",
     KeyId "key",

@@ -9,6 +9,7 @@ use super::{client, serve};
 use crate::{
     config::{Config, Options},
     demo::{self, Credentials, Wishes, clients::Door},
+    llm::keys::MasterKey,
     start,
     state::Clock,
     telemetry,
@@ -72,6 +73,10 @@ pub fn run(demo: Demo) -> anyhow::Result<()> {
         let operator = demo::load(&store, clock.now()).await?;
         let credentials =
             demo::install(&store, &operator, &wishes, &config.data_dir, clock.now()).await?;
+        if config.secret_key.is_none() {
+            let key = credentials.secret_key.clone().into();
+            config.secret_key = Some(MasterKey::parse(&key)?);
+        }
         let door = Door {
             http: client::http(&credentials.clients_key)?,
             url: format!("http://{}", on_this_machine(address)),

@@ -54,6 +54,9 @@ pub struct Credentials {
     pub api_key: String,
     /// What the demo's own clients follow with.
     pub clients_key: String,
+    /// What the webhooks' secrets are sealed with, unless the environment says something else.
+    #[serde(default)]
+    pub secret_key: String,
 }
 
 /// Makes passwords and keys what was asked for, or what the last start made up.
@@ -69,6 +72,7 @@ pub async fn install(
         password: wishes.password.clone().unwrap_or(kept.password),
         api_key: wishes.api_key.clone().unwrap_or(kept.api_key),
         clients_key: kept.clients_key,
+        secret_key: kept.secret_key,
     };
     ensure!(
         (1..=MAX_PASSWORD).contains(&credentials.password.chars().count()),
@@ -105,12 +109,19 @@ pub async fn install(
 fn keep(path: &Path) -> anyhow::Result<Credentials> {
     let said = || format!("{}", path.display());
     if let Ok(text) = fs::read_to_string(path) {
-        return serde_json::from_str(&text).with_context(said);
+        let mut kept: Credentials = serde_json::from_str(&text).with_context(said)?;
+        // Kept by a demo that had nothing to seal yet.
+        if kept.secret_key.is_empty() {
+            kept.secret_key = new_secret_key();
+            fs::write(path, serde_json::to_string_pretty(&kept)?).with_context(said)?;
+        }
+        return Ok(kept);
     }
     let credentials = Credentials {
         password: new_password(),
         api_key: Secret::new_key()?.reveal().to_owned(),
         clients_key: Secret::new_key()?.reveal().to_owned(),
+        secret_key: new_secret_key(),
     };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(said)?;
@@ -124,6 +135,11 @@ fn keep(path: &Path) -> anyhow::Result<Credentials> {
     file.write_all(serde_json::to_string_pretty(&credentials)?.as_bytes())
         .with_context(said)?;
     Ok(credentials)
+}
+
+/// 32 random bytes.
+fn new_secret_key() -> String {
+    hex::encode(rand::random::<[u8; 32]>())
 }
 
 /// Four groups of four: 79 random bits that can be read aloud.

@@ -263,7 +263,7 @@ fn history(tale: &Tale, experiment: &Experiment, seed: u64, now: DateTime<Utc>) 
 }
 
 /// How much is going on at this hour: most in the afternoon, little at night.
-fn activity(at: DateTime<Utc>) -> f64 {
+pub fn activity(at: DateTime<Utc>) -> f64 {
     let hour = f64::from(at.hour()) + f64::from(at.minute()) / 60.0;
     0.15 + 0.85 * ((hour - 2.0) / 24.0 * std::f64::consts::PI).sin().powi(2)
 }

@@ -22,7 +22,7 @@ use store::{
 
 use super::{
     PEOPLE, PROJECT, PROJECT_NAME, PROVIDERS, credentials::API_KEY, experiments, player::Player,
-    script,
+    script, serving,
 };
 
 /// How long ago Acme began, in days: before the first step of any script.
@@ -106,6 +106,9 @@ pub async fn load(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
         ..CacheSettings::default()
     };
     cache_cost::set(store, &operator, &handbook, budget, now).await?;
+    serving::fill(store, &operator, now)
+        .await
+        .context("the demo's calls")?;
     Ok(operator)
 }
 

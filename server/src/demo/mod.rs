@@ -10,6 +10,7 @@ mod load;
 mod player;
 mod replay;
 mod script;
+mod serving;
 pub mod traffic;
 
 pub use credentials::{Credentials, Wishes, install};

@@ -36,10 +36,9 @@ impl Caller {
         compiled: Compiled,
         price: Option<Price>,
         opened: Opened,
-        judge_model: String,
-        judge_door: Opened,
-    ) -> Result<Self, String> {
-        Ok(Self {
+        grader: Grader,
+    ) -> Self {
+        Self {
             content: job.content.clone(),
             model,
             compiled,
@@ -48,8 +47,8 @@ impl Caller {
             suite_scorers: job.scorers.clone(),
             threshold: job.threshold,
             seed: job.options.seed,
-            grader: Grader::new(judge_model, judge_door)?,
-        })
+            grader,
+        }
     }
 
     /// Where the model answers.

@@ -9,7 +9,7 @@ use std::{
 use app::context::Models;
 use chrono::{DateTime, Utc};
 use domain::{
-    id::{ProjectId, ProviderId},
+    id::{ProjectId, ProviderId, WebhookId},
     provider,
 };
 use store::{Store, providers::Endpoint};
@@ -63,6 +63,19 @@ pub struct Opened {
 }
 
 impl Models for Doors {
+    fn seal_webhook(&self, webhook: WebhookId, secret: &str) -> Result<Vec<u8>, String> {
+        let secret = keys::Secret::from(secret.to_owned());
+        let owner = webhook.0.as_bytes();
+        keys::seal(self.config.secret_key.as_ref(), &secret, owner).map_err(|error| match error {
+            keys::SealError::NoMasterKey => {
+                "this server cannot keep secrets: set CUELINE_SECRET_KEY to 32 random bytes \
+                 (`openssl rand -hex 32`) and restart it"
+                    .to_owned()
+            }
+            other => other.to_string(),
+        })
+    }
+
     fn seal(&self, provider: ProviderId, key: &str) -> Result<Vec<u8>, String> {
         let key = keys::Secret::from(key.to_owned());
         keys::seal(self.config.secret_key.as_ref(), &key, provider.0.as_bytes())
@@ -86,6 +99,12 @@ impl Doors {
             clock,
             open: Mutex::default(),
         }
+    }
+
+    /// What the server runs with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The door to a project's provider, opened anew when its settings have changed.

@@ -8,12 +8,15 @@ use domain::{
     scoring::{self, Output, Score, judge, webhook},
     suite::{Case, Scorer, ScorerKind},
 };
-use futures::StreamExt;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::doors::Opened;
-use crate::llm::{Ask, LlmError};
+use crate::{
+    llm::{Ask, LlmError},
+    outgoing::{Outgoing, Unsent},
+};
 
 /// How long a webhook may take.
 const WEBHOOK_PATIENCE: Duration = Duration::from_secs(30);
@@ -26,24 +29,16 @@ const MAX_JUDGE_TOKENS: u32 = 400;
 pub struct Grader {
     judge_model: String,
     judge_door: Opened,
-    http: reqwest::Client,
+    outgoing: Outgoing,
 }
 
 impl Grader {
-    pub fn new(judge_model: String, judge_door: Opened) -> Result<Self, String> {
-        // Refused only where one is installed already.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("cueline/", env!("CARGO_PKG_VERSION")))
-            .timeout(WEBHOOK_PATIENCE)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| format!("webhooks cannot be called: {error}"))?;
-        Ok(Self {
+    pub const fn new(judge_model: String, judge_door: Opened, outgoing: Outgoing) -> Self {
+        Self {
             judge_model,
             judge_door,
-            http,
-        })
+            outgoing,
+        }
     }
 
     /// One score; nothing when cancelled meanwhile.
@@ -167,30 +162,27 @@ impl Grader {
     async fn post(&self, address: &str, case: &Case, output: &Output) -> Result<String, String> {
         let prompt = case.note.as_str();
         let request = webhook::request(prompt, &case.variables, case.expected.as_ref(), output);
-        // Without the address: it may hold a token.
-        let failed =
-            |error: reqwest::Error| format!("the webhook did not answer: {}", error.without_url());
-        let response = self
-            .http
-            .post(address)
-            .json(&request)
-            .send()
+        let body = serde_json::to_vec(&request)
+            .map_err(|error| format!("the webhook cannot be asked: {error}"))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let reply = self
+            .outgoing
+            .post(address, headers, body, WEBHOOK_PATIENCE, MAX_WEBHOOK_ANSWER)
             .await
-            .map_err(failed)?;
-        if !response.status().is_success() {
-            return Err(format!("the webhook answered {}", response.status()));
+            .map_err(|error| match error {
+                Unsent::Refused(words) => format!("the webhook is not asked: {words}"),
+                Unsent::Failed(words) => format!("the webhook did not answer: {words}"),
+            })?;
+        if !(200..300).contains(&reply.status) {
+            return Err(format!("the webhook answered {}", reply.status));
         }
-        let mut chunks = response.bytes_stream();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = chunks.next().await {
-            bytes.extend_from_slice(&chunk.map_err(failed)?);
-            if bytes.len() > MAX_WEBHOOK_ANSWER {
-                return Err(format!(
-                    "the webhook's answer is longer than {MAX_WEBHOOK_ANSWER} bytes"
-                ));
-            }
+        if reply.is_cut {
+            return Err(format!(
+                "the webhook's answer is longer than {MAX_WEBHOOK_ANSWER} bytes"
+            ));
         }
-        String::from_utf8(bytes).map_err(|_| "the webhook's answer is not UTF-8".to_owned())
+        String::from_utf8(reply.body).map_err(|_| "the webhook's answer is not UTF-8".to_owned())
     }
 }
 

@@ -1,13 +1,15 @@
 //! What happens without a request: eval runs, gates that can be decided, promotions whose moment
-//! has come, events to be counted. Work lies in Postgres and is held by leases, so several processes share it and none
+//! has come, events to be counted, alerts to be judged and told. Work lies in Postgres and is held by leases, so several processes share it and none
 //! loses it.
 
 mod call_case;
 mod decide_gates;
+mod deliver_webhooks;
 mod doors;
 mod execute_promotions;
 mod grade;
 mod hand_in;
+mod judge_alerts;
 mod judge_experiments;
 mod roll_up_events;
 mod run_evals;
@@ -18,7 +20,7 @@ use store::Store;
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, state::Clock};
+use crate::{config::Config, outgoing::Outgoing, state::Clock};
 
 pub use doors::Doors;
 
@@ -33,16 +35,22 @@ struct Tools {
     store: Store,
     clock: Clock,
     doors: Arc<Doors>,
+    outgoing: Outgoing,
     stopping: CancellationToken,
 }
 
 /// Starts the jobs. `wake` is rung when runs or promotions changed, `reported` when events came in.
 #[must_use]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "called once, where all of it is made"
+)]
 pub fn start(
     store: &Store,
     clock: &Clock,
     config: &Arc<Config>,
     doors: &Arc<Doors>,
+    outgoing: &Outgoing,
     wake: &Arc<Notify>,
     reported: &Arc<Notify>,
     stopping: &CancellationToken,
@@ -51,6 +59,7 @@ pub fn start(
         store: store.clone(),
         clock: clock.clone(),
         doors: Arc::clone(doors),
+        outgoing: outgoing.clone(),
         stopping: stopping.clone(),
     };
     let decided = Arc::new(Notify::new());
@@ -64,6 +73,8 @@ pub fn start(
         )),
         tokio::spawn(decide_gates::keep_on(tools.clone(), decided)),
         tokio::spawn(judge_experiments::keep_on(tools.clone())),
+        tokio::spawn(judge_alerts::keep_on(tools.clone())),
+        tokio::spawn(deliver_webhooks::keep_on(tools.clone())),
         tokio::spawn(execute_promotions::keep_on(tools.clone())),
         tokio::spawn(roll_up_events::keep_on(tools, Arc::clone(reported))),
     ]

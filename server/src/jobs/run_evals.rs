@@ -20,6 +20,7 @@ use super::{
     LOOK, RETRY, Tools,
     call_case::Caller,
     doors::{NoDoor, Opened},
+    grade::Grader,
     hand_in::{self, HandIn},
 };
 
@@ -207,8 +208,9 @@ impl Worker {
             store::prices::of_model(&self.tools.store, job.project, &model.provider, &model.name)
                 .await?;
         let price = domain::cost::price_at(&prices, self.tools.clock.now()).cloned();
-        Caller::new(job, model, compiled, price, opened, judge_model, judge_door)
-            .map_err(Stop::Fail)
+        let outgoing = self.tools.outgoing.clone();
+        let grader = Grader::new(judge_model, judge_door, outgoing);
+        Ok(Caller::new(job, model, compiled, price, opened, grader))
     }
 
     async fn call_all(

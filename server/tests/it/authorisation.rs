@@ -4,13 +4,17 @@
 use std::collections::BTreeSet;
 
 use axum::{body::Body, http::Method};
-use domain::actor::{Role, Scope};
+use domain::{
+    actor::{Role, Scope},
+    webhook::{Format, NewWebhook},
+};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{Answer, Client, TestApp, TestProject, evals, text};
 
 /// What a route asks for.
+#[derive(Clone, Copy)]
 struct Row {
     route: &'static str,
     /// The weakest role that may; none: people may not, it takes a key.
@@ -92,7 +96,7 @@ fn plan() -> Value {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 74] = [
+const ROWS: &[Row] = &[
     keys_only("GET /prompts/{name}/resolve", Refused, NotFound, nothing),
     keys_only("POST /prompts/{name}/render", Refused, NotFound, || json!({})),
     keys_only("GET /stream", Refused, Own, nothing),
@@ -163,9 +167,22 @@ const ROWS: [Row; 74] = [
     row("POST /experiments/{id}/conclude", Editor, PromotionsRequest, Refused, NotFound, || json!({ "conclusion": "B" })),
     row("GET /experiments/{id}/results", Viewer, PromptsRead, Allowed, NotFound, nothing),
     row("GET /experiments/{id}/detail", Viewer, PromptsRead, Allowed, NotFound, nothing),
+    row("GET /alerts", Viewer, PromptsRead, Allowed, Own, nothing),
+    row("GET /alerts/{id}", Viewer, PromptsRead, Allowed, NotFound, nothing),
+    row("POST /alerts/{id}/acknowledge", Editor, PromotionsRequest, Allowed, NotFound, nothing),
+    row("GET /alert-rules", Viewer, PromptsRead, Allowed, Own, nothing),
+    row("POST /alert-rules", Admin, Scope::Admin, Unbound, Own, || json!({ "name": uuid::Uuid::new_v4(), "kind": "srm" })),
+    row("PUT /alert-rules/{id}", Admin, Scope::Admin, Unbound, NotFound, || json!({ "name": "Error rate", "kind": "error_rate" })),
+    row("GET /webhooks", Admin, Scope::Admin, Unbound, Own, nothing),
+    row("POST /webhooks", Admin, Scope::Admin, Unbound, Own, || json!({ "name": uuid::Uuid::new_v4(), "url": "https://hooks.test/" })),
+    row("PUT /webhooks/{id}", Admin, Scope::Admin, Unbound, NotFound, || json!({ "name": "hook", "url": "https://hooks.test/" })),
+    row("POST /webhooks/{id}/test", Admin, Scope::Admin, Unbound, NotFound, nothing),
+    row("POST /webhooks/{id}/secret", Admin, Scope::Admin, Unbound, NotFound, nothing),
+    row("GET /webhooks/{id}/deliveries", Admin, Scope::Admin, Unbound, NotFound, nothing),
     row("GET /members", Viewer, Scope::Admin, Allowed, Own, nothing),
     row("POST /members", Admin, Scope::Admin, Unbound, Own, || json!({ "email": format!("{}@x.test", uuid::Uuid::new_v4().simple()), "name": "N", "role": "viewer" })),
     row("PATCH /members/{id}", Admin, Scope::Admin, Unbound, NotFound, || json!({ "role": "editor" })),
+    row("POST /members/{id}/set-up-link", Admin, Scope::Admin, Unbound, NotFound, nothing),
     row("DELETE /members/{id}", Admin, Scope::Admin, Unbound, NotFound, nothing),
     row("GET /keys", Viewer, Scope::Admin, Allowed, Own, nothing),
     row("POST /keys", Admin, Scope::Admin, Unbound, Own, || json!({ "name": "k", "scopes": ["prompts:read"] })),
@@ -183,6 +200,12 @@ const OF_PEOPLE: [&str; 3] = [
 ];
 /// What takes something away that other rows need: the same as what changes it.
 const LIKE_CHANGES: [&str; 1] = ["DELETE /suites/{id}/cases/{case}"];
+/// The same as `PUT /webhooks/{id}`.
+const LIKE_WEBHOOKS: [&str; 3] = [
+    "POST /webhooks/{id}/deliveries/{delivery}/redeliver",
+    "DELETE /webhooks/{id}",
+    "DELETE /alert-rules/{id}",
+];
 /// The same as `GET /audit`.
 const LIKE_AUDIT: [&str; 1] = ["GET /audit/verify"];
 
@@ -193,7 +216,14 @@ fn rows() -> impl Iterator<Item = Row> {
     let changes = LIKE_CHANGES
         .into_iter()
         .map(|route| row(route, Editor, EvalsRun, Allowed, NotFound, nothing));
-    ROWS.into_iter().chain(verify).chain(changes)
+    let webhooks = LIKE_WEBHOOKS
+        .into_iter()
+        .map(|route| row(route, Admin, Scope::Admin, Unbound, NotFound, nothing));
+    ROWS.iter()
+        .copied()
+        .chain(verify)
+        .chain(changes)
+        .chain(webhooks)
 }
 
 /// Things the routes' addresses name.
@@ -206,6 +236,9 @@ struct Things {
     case: String,
     run: String,
     experiment: String,
+    alert: String,
+    rule: String,
+    webhook: String,
 }
 
 impl Row {
@@ -230,6 +263,13 @@ impl Row {
                 "/experiments/{id}",
                 &format!("/experiments/{}", things.experiment),
             )
+            .replace("/alerts/{id}", &format!("/alerts/{}", things.alert))
+            .replace(
+                "/alert-rules/{id}",
+                &format!("/alert-rules/{}", things.rule),
+            )
+            .replace("/webhooks/{id}", &format!("/webhooks/{}", things.webhook))
+            .replace("{delivery}", &uuid::Uuid::nil().to_string())
             .replace("/compare/{other}", &format!("/compare/{}", things.run))
             .replace("/gate/{id}", &format!("/gate/{}", things.run))
             .replace("/gates/{environment}", "/gates/production")
@@ -292,7 +332,42 @@ async fn scene(acme: &TestProject<'_>) -> Things {
     let body = json!({ "prompt": "support/triage", "version": 4, "suite": suite });
     let run = admin.post("/api/v1/gate", &body).await.accepted();
     let planned = admin.post("/api/v1/experiments", &plan()).await.created();
+    let rules = admin.get("/api/v1/alert-rules").await.ok();
+    let rule = rules["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|rule| rule["kind"] == "error_rate")
+        .unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let alert = uuid::Uuid::new_v4();
+    sqlx::query(
+        "insert into alert (alert_id, project_id, rule_id, subject, title, sentence, href, value, first_raised_at, raised_at)
+         select $1, project_id, rule_id, 'x', 'x', 'x', '/', 1, now(), now() from alert_rule where rule_id = $2::uuid",
+    )
+    .bind(alert)
+    .bind(&rule)
+    .execute(&acme.app.pool)
+    .await
+    .unwrap();
+    let hook = NewWebhook {
+        name: "hook".to_owned(),
+        url: "https://hooks.test/".to_owned(),
+        format: Format::Json,
+        alerts: Vec::new(),
+        audit: Vec::new(),
+        enabled: true,
+    };
+    let (store, now) = (&acme.app.state().store, acme.app.now());
+    let webhook = store::webhooks::create(store, &acme.operator, &hook, &|_| Ok(vec![1]), now)
+        .await
+        .unwrap();
     Things {
+        alert: alert.to_string(),
+        rule,
+        webhook: webhook.id.to_string(),
         experiment: planned["id"].as_str().unwrap().to_owned(),
         promotion: asked["id"].as_str().unwrap().to_owned(),
         run: run["id"].as_str().unwrap().to_owned(),

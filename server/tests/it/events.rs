@@ -34,6 +34,14 @@ fn outcome(x: Uuid, unit: &str) -> Value {
     json!({ "id": Uuid::new_v4(), "type": "outcome", "experiment": x, "unit": unit, "metric": "resolved", "value": 1 })
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
 #[sqlx::test(migrator = "store::MIGRATOR")]
 async fn bad_rows_are_rejected_with_their_reason_and_the_rest_is_kept(pool: PgPool) {
     let app = TestApp::start(&pool).await;
@@ -115,11 +123,19 @@ async fn lines_work_like_an_array_and_limits_hold(pool: PgPool) {
         .await
         .problem(400, "malformed_request");
     let packed = key.clone().with("content-encoding", "gzip");
-    post(&packed, "[]")
+    post(&packed, "[]").await.problem(400, "malformed_request");
+    // A few kilobytes that unpack to more than a request may hold.
+    post(&packed, gzip(&vec![b' '; 5 * 1024 * 1024 + 1]))
+        .await
+        .problem(413, "too_large");
+    let otherwise = key.clone().with("content-encoding", "br");
+    post(&otherwise, "[]")
         .await
         .problem(415, "encoding_not_supported");
     assert_eq!(app.count("event").await, before);
     post(&key, "[]").await.accepted();
+    let answer = post(&packed, gzip(format!("[{row}]").as_bytes())).await;
+    assert_eq!(answer.accepted()["accepted"], 1);
     let reader = acme.key(&[Scope::PromptsRead]).await;
     post(&reader, "[]").await.problem(403, "forbidden");
     app.stop().await;

@@ -44,7 +44,7 @@ impl From<Interval> for [f64; 2] {
 
 /// A count as a double; exact up to [`MAX_COUNT`] and far beyond.
 #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
-pub(crate) const fn float(count: u64) -> f64 {
+pub const fn float(count: u64) -> f64 {
     count as f64
 }
 

@@ -1,20 +1,18 @@
 //! Reading roll-ups for pages: one query, added up in every way the page shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use domain::{
+    actor::{Actor, Permission},
     id::{EnvironmentId, ProjectId, PromptId},
-    monitor::{
-        Point, Summary,
-        bucket::{Piece, Resolution},
-    },
+    monitor::{Point, Summary, bucket::Piece, window::Span},
+    prompt::{PRODUCTION, PromptName},
 };
 use uuid::Uuid;
 
 use super::{
     add::kinds,
-    dense,
     sketch::Sketch,
     sums::{Sums, count, unreadable},
 };
@@ -50,30 +48,29 @@ pub struct Observed {
     pub versions: Vec<VersionTraffic>,
 }
 
-/// What a prompt did from..to, in steps of one resolution: altogether and by version.
+/// What a prompt did in a span, step by step: altogether and by version.
 pub async fn observed(
     store: &Store,
     project: ProjectId,
     prompt: PromptId,
     environment: Option<EnvironmentId>,
-    resolution: Resolution,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
+    span: Span,
 ) -> Result<Observed> {
     let piece = Piece {
-        resolution,
-        from: resolution.start_of(from),
-        to,
+        resolution: span.resolution,
+        from: span.from,
+        to: span.to,
     };
     let mut total = Steps::default();
     let mut versions: BTreeMap<i32, Steps> = BTreeMap::new();
     for row in rows(store, project, prompt, environment, None, &[piece]).await? {
-        total.add(row.bucket, &row.sums);
+        let step = span.step_of(row.bucket);
+        total.add(step, &row.sums);
         let version = versions.entry(row.version).or_default();
-        version.add(row.bucket, &row.sums);
+        version.add(step, &row.sums);
     }
     Ok(Observed {
-        points: dense(resolution, from, to, total.steps),
+        points: dense(span, total.steps),
         total: total.all.summary(),
         versions: versions
             .into_iter()
@@ -81,38 +78,67 @@ pub async fn observed(
             .map(|(version, traffic)| VersionTraffic {
                 version: (version > 0).then_some(version),
                 total: traffic.all.summary(),
-                points: dense(resolution, from, to, traffic.steps),
+                points: dense(span, traffic.steps),
             })
             .collect(),
     })
 }
 
-/// What several prompts did from..to, by the hour and altogether; prompts nobody called are left out.
+/// What several prompts did in production in a span, step by step and altogether; prompts nobody
+/// called are left out.
 pub async fn traffic(
     store: &Store,
-    project: ProjectId,
-    prompts: &[PromptId],
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> Result<BTreeMap<PromptId, (Summary, Vec<Point>)>> {
-    let prompts: Vec<Uuid> = prompts.iter().map(|prompt| prompt.0).collect();
-    let piece = Piece {
-        resolution: Resolution::Hour,
-        from: Resolution::Hour.start_of(from),
-        to,
+    by: &Actor,
+    prompts: &[PromptName],
+    span: Span,
+) -> Result<HashMap<PromptName, (Summary, Vec<Point>)>> {
+    by.may(Permission::Read)?;
+    let names: Vec<String> = prompts.iter().map(ToString::to_string).collect();
+    let known = sqlx::query!(
+        r#"select prompt_id, name as "name: PromptName",
+                  (select environment_id from environment
+                   where environment.project_id = $1 and environment.name = $3) as production
+           from prompt
+           where project_id = $1 and name = any($2)"#,
+        by.project.0,
+        &names,
+        PRODUCTION,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    let Some(production) = known.iter().find_map(|row| row.production) else {
+        return Ok(HashMap::new());
     };
-    let mut found: BTreeMap<PromptId, Steps> = BTreeMap::new();
-    for row in rows_of(store, project, &prompts, None, None, &[piece]).await? {
-        let steps = found.entry(PromptId(row.prompt)).or_default();
-        steps.add(row.bucket, &row.sums);
+    let ids: Vec<Uuid> = known.iter().map(|row| row.prompt_id).collect();
+    let piece = Piece {
+        resolution: span.resolution,
+        from: span.from,
+        to: span.to,
+    };
+    let place = Some(EnvironmentId(production));
+    let mut found: HashMap<Uuid, Steps> = HashMap::new();
+    for row in rows_of(store, by.project, &ids, place, None, &[piece]).await? {
+        let steps = found.entry(row.prompt).or_default();
+        steps.add(span.step_of(row.bucket), &row.sums);
     }
-    Ok(found
+    Ok(known
         .into_iter()
-        .map(|(prompt, traffic)| {
-            let points = dense(Resolution::Hour, from, to, traffic.steps);
-            (prompt, (traffic.all.summary(), points))
+        .filter_map(|row| {
+            let traffic = found.remove(&row.prompt_id)?;
+            let points = dense(span, traffic.steps);
+            Some((row.name, (traffic.all.summary(), points)))
         })
         .collect())
+}
+
+/// A point for each step, also where nothing happened.
+fn dense(span: Span, mut sums: BTreeMap<DateTime<Utc>, Sums>) -> Vec<Point> {
+    span.steps()
+        .map(|at| Point {
+            at,
+            summary: sums.remove(&at).unwrap_or_default().summary(),
+        })
+        .collect()
 }
 
 /// Sums by time and altogether.

@@ -1,4 +1,4 @@
-//! Percentiles that add up: a DDSketch promises a relative error, on heavy tails too, and two of
+//! Percentiles that add up: a `DDSketch` promises a relative error, on heavy tails too, and two of
 //! them make the one that would have seen both. Means of percentiles would be neither.
 
 use domain::monitor::Percentiles;

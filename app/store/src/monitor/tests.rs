@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     actor::Role,
-    monitor::{Call, Event, Kind, failure::Failure},
+    monitor::{Call, Event, Kind, failure::Failure, window::Window},
 };
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -148,18 +148,12 @@ async fn what_was_reported_is_summed(pool: PgPool) {
     let counts: Vec<u64> = hours.iter().map(|(_, n)| *n).collect();
     assert_eq!(counts, [3, 1]);
 
-    let seen = observed(
-        &world.store,
-        world.project,
-        prompt,
-        None,
-        Resolution::Hour,
-        at(0),
-        at(4 * 3_600),
-    )
-    .await
-    .unwrap();
-    assert_eq!(seen.points.len(), 4);
+    let span = Window::Day.until(at(4 * 3_600 - 1));
+    let seen = observed(&world.store, world.project, prompt, None, span)
+        .await
+        .unwrap();
+    assert_eq!(seen.points.len(), 24);
+    assert_eq!(seen.points[20].summary.requests, 3);
     assert_eq!(seen.total.requests, 4);
     let versions: Vec<(Option<i32>, u64)> = seen
         .versions
@@ -167,10 +161,12 @@ async fn what_was_reported_is_summed(pool: PgPool) {
         .map(|traffic| (traffic.version, traffic.total.requests))
         .collect();
     assert_eq!(versions, [(Some(2), 1), (Some(1), 3)]);
-    let each = traffic(&world.store, world.project, &[prompt], at(0), at(7_200))
+    let name = crate::testing::name("triage");
+    let reader = world.actor(Role::Viewer);
+    let each = traffic(&world.store, &reader, std::slice::from_ref(&name), span)
         .await
         .unwrap();
-    assert_eq!((each[&prompt].0.requests, each[&prompt].1.len()), (4, 2));
+    assert_eq!((each[&name].0.requests, each[&name].1.len()), (4, 24));
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]

@@ -12,7 +12,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::ProjectId;
 use server::{
     config::{Config, LogFormat},
-    llm::keys::EnvironmentKeys,
+    llm::keys::{EnvironmentKeys, MasterKey},
+    outgoing::Allowed,
     start::Running,
     state::{AppState, Clock},
 };
@@ -39,8 +40,23 @@ impl TestApp {
         Self::start_through(pool, PgConnectOptions::clone(&pool.connect_options())).await
     }
 
+    /// Starts a server that keeps secrets and may call receivers on this machine.
+    pub async fn start_sending(pool: &PgPool) -> Self {
+        let config = Config {
+            secret_key: Some(MasterKey::parse(&"5a".repeat(32).into()).unwrap()),
+            private_webhooks: "127.0.0.1".parse().unwrap(),
+            ..config()
+        };
+        let way = PgConnectOptions::clone(&pool.connect_options());
+        Self::start_as(pool, way, config).await
+    }
+
     /// Starts a server that reaches the database by another way.
     pub async fn start_through(pool: &PgPool, way: PgConnectOptions) -> Self {
+        Self::start_as(pool, way, config()).await
+    }
+
+    async fn start_as(pool: &PgPool, way: PgConnectOptions, config: Config) -> Self {
         let connections = PgPoolOptions::new()
             .max_connections(12)
             .acquire_timeout(Duration::from_secs(3))
@@ -51,7 +67,7 @@ impl TestApp {
         let now = Arc::new(Mutex::new(Clock::real().now()));
         let read = Arc::clone(&now);
         let clock = Clock::of(move || *read.lock().unwrap());
-        let running = server::start::start(Store::new(connections), config(), clock)
+        let running = server::start::start(Store::new(connections), config, clock)
             .await
             .unwrap();
         Self {
@@ -216,6 +232,7 @@ fn config() -> Config {
         minute_retention_days: 90,
         shutdown_seconds: 2,
         secret_key: None,
+        private_webhooks: Allowed::None,
         provider_keys: EnvironmentKeys::default(),
     }
 }

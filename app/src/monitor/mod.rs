@@ -1,0 +1,16 @@
+//! What a prompt does while it serves: a tab of its page. Traffic, failures, latencies, tokens,
+//! cost and opinions over a window, with what was released meanwhile; and two versions side by side.
+
+mod calls;
+#[cfg(feature = "ssr")]
+mod gather;
+mod links;
+mod panels;
+#[cfg(feature = "ssr")]
+mod pictures;
+mod shapes;
+mod tab;
+#[cfg(feature = "ssr")]
+pub mod words;
+
+pub use tab::{MonitorTab, Monitoring};
