@@ -1,17 +1,14 @@
 //! On the server: what a change costs, for the pages that say so.
 
 use domain::{
-    cache::{
-        arms::{ArmCache, arms},
-        estimate::{Estimate, Inputs},
-    },
+    cache::{arms::arms, estimate::Estimate},
     experiment::Plan,
     id::DeploymentId,
     prompt::PromptName,
 };
 use store::cache_cost::{self, Given};
 
-use super::{Asked, Measured};
+use super::{Asked, Measured, Warmth};
 use crate::{context::Cx, error::UiError};
 
 fn given(asked: Asked) -> Given {
@@ -58,7 +55,7 @@ pub async fn measured(cx: &Cx, id: DeploymentId) -> Result<Option<Measured>, UiE
 }
 
 /// How warm each arm of a plan stays.
-pub async fn warmth(cx: &Cx, plan: &Plan) -> Result<(Vec<ArmCache>, Inputs), UiError> {
+pub async fn warmth(cx: &Cx, plan: &Plan) -> Result<Warmth, UiError> {
     let weights: Vec<(String, f64)> = plan
         .arms
         .iter()
@@ -74,8 +71,12 @@ pub async fn shares(
     environment: &str,
     weights: &[(String, f64)],
     traffic: f64,
-) -> Result<(Vec<ArmCache>, Inputs), UiError> {
+) -> Result<Warmth, UiError> {
     let (store, by, asked) = (&cx.store, &cx.actor, Given::default());
     let inputs = cache_cost::inputs(store, by, prompt, environment, asked, cx.now).await?;
-    Ok((arms(weights, traffic, inputs.traffic(0.0)), inputs))
+    Ok(Warmth {
+        arms: arms(weights, traffic, inputs.traffic(0.0)),
+        inputs,
+        never_cached: cache_cost::never_cached(store, by, prompt, environment, cx.now).await?,
+    })
 }

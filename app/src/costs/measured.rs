@@ -33,7 +33,12 @@ pub fn MeasuredBox(measured: Measured) -> impl IntoView {
         _ => "not known".to_owned(),
     };
     let found = if measured.requests == 0 {
-        "nothing reported yet".to_owned()
+        let words = if measured.is_running {
+            "nothing reported yet"
+        } else {
+            "nothing was reported"
+        };
+        words.to_owned()
     } else {
         let usd = estimate.prices.map_or_else(String::new, |prices| {
             let written = float(measured.cache_write_tokens) / domain::cost::PER_TOKENS;

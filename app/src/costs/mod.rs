@@ -10,7 +10,7 @@ use domain::{
     cache::{
         arms::ArmCache,
         budget::{CacheEvidence, dollars},
-        estimate::{Estimate, Input, Source},
+        estimate::{Estimate, Input, Inputs, Source},
     },
     tokens,
 };
@@ -212,6 +212,21 @@ pub fn AcceptCost(
     }
 }
 
+/// The same where it is not known yet whether it will be needed.
+#[component]
+pub fn AcceptOver(
+    /// The prompt's budget a day, in US dollars; without one there is nothing to accept.
+    budget: Option<f64>,
+) -> impl IntoView {
+    budget.map(|budget| {
+        let why = format!(
+            "Asked for where it is expected to cost more than {} a day in cache misses.",
+            dollars(budget)
+        );
+        view! { <AcceptCost why/> }
+    })
+}
+
 /// `≈ $0.02 cache refill`, or why there is none.
 #[must_use]
 pub fn in_short(estimate: &Estimate) -> String {
@@ -229,16 +244,35 @@ pub fn in_short(estimate: &Estimate) -> String {
     }
 }
 
+/// How warm the arms of an experiment keep their prefixes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Warmth {
+    /// Each arm with its share.
+    pub arms: Vec<ArmCache>,
+    /// Of this traffic.
+    pub inputs: Inputs,
+    /// Why there is nothing to keep warm.
+    pub never_cached: Option<String>,
+}
+
 /// Which arms of an experiment keep their prefix warm.
 #[component]
-pub fn ArmsWarmth(
-    /// Each with its share.
-    arms: Vec<ArmCache>,
-    /// Requests an hour and where that is known from.
-    requests: Input,
-    /// Distinct prefixes.
-    keys: Input,
-) -> impl IntoView {
+pub fn ArmsWarmth(warmth: Warmth) -> impl IntoView {
+    let Warmth {
+        arms,
+        inputs,
+        never_cached,
+    } = warmth;
+    let (requests, keys) = (inputs.requests_per_hour, inputs.distinct_keys);
+    if let Some(why) = never_cached {
+        return view! {
+            <section class="section" aria-labelledby="arms-cache-h">
+                <div class="section-head"><h2 id="arms-cache-h">"Caches of the arms"</h2></div>
+                <p>"Nothing to keep warm: "{why}"."</p>
+            </section>
+        }
+        .into_any();
+    }
     if arms.is_empty() {
         return ().into_any();
     }
@@ -246,7 +280,7 @@ pub fn ArmsWarmth(
     let warning = (!warnings.is_empty()).then(|| {
         let lines = warnings
             .into_iter()
-            .map(|line| view! { <li>{sentence(&line)}</li> })
+            .map(|line| view! { <li>{line}"."</li> })
             .collect_view();
         view! { <Banner tone=Tone::Warn title="Too little traffic to keep every arm's cache warm"><ul>{lines}</ul></Banner> }
     });
@@ -264,8 +298,8 @@ pub fn ArmsWarmth(
         })
         .collect_view();
     let traffic = format!(
-        "Reckoned for {} requests an hour ({}) over {} distinct prefixes ({}), kept warm for 5 minutes.",
-        shortened(requests.value),
+        "Reckoned for {:.0} requests an hour ({}); distinct prefixes: {} ({}). A prefix stays warm for 5 minutes.",
+        requests.value,
         requests.source.words(),
         shortened(keys.value),
         keys.source.words(),

@@ -9,6 +9,7 @@ use super::{
     words,
 };
 use crate::{
+    costs::AcceptOver,
     error::UiError,
     prompts::{
         parts::{close_after, field_error, refusal},
@@ -253,6 +254,7 @@ fn ship(project: &str, id: &str, arm: &str, shown: &ExperimentView, acts: Acts) 
         .as_ref()
         .map(|served| served.deployment.clone())
         .unwrap_or_default();
+    let budget = shown.cache_budget;
     let change = format!("{from} → v{version} in {}", plan.environment);
     let sentence = detail.results.verdict.sentence.clone();
     let verb = format!("Ship {arm}");
@@ -279,6 +281,7 @@ fn ship(project: &str, id: &str, arm: &str, shown: &ExperimentView, acts: Acts) 
                     <Field id="ship-reason" label="Reason" is_optional=true hint="The result as it stands now goes with it.">
                         <input class="input" id="ship-reason" name="reason" maxlength="300" autocomplete="off" aria-describedby=described_by("ship-reason")/>
                     </Field>
+                    <AcceptOver budget/>
                     <Refusal error=acts.ship_error/>
                 </div>
                 <footer class="dialog-foot">

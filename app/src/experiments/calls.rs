@@ -130,8 +130,12 @@ pub async fn ship_arm(
     arm: String,
     seen: String,
     #[server(default)] reason: String,
+    #[server(default)] accept_cache_cost: Option<String>,
 ) -> Result<(), UiError> {
-    use store::releases::{Release, Seen};
+    use store::{
+        promotions::{At, Terms},
+        releases::{Release, Seen},
+    };
 
     let cx = context::member(&project).await?;
     let id = gather::id(&experiment)?;
@@ -146,8 +150,13 @@ pub async fn ship_arm(
         reason: &evidence,
         seen: Seen::Deployment(seen),
     };
+    let terms = Terms {
+        accept_cache_cost: accept_cache_cost.is_some(),
+        at: At::Once,
+    };
+    let (store, by) = (&cx.store, &cx.actor);
     let promotion =
-        store::promotions::request(&cx.store, &cx.actor, &release, version, cx.now).await?;
+        store::promotions::request_on(store, by, &release, version, terms, cx.now).await?;
     let address = match promotion.deployment_id {
         Some(id) => crate::prompts::links::deployment(&project, &id.to_string()),
         None => crate::approvals::address(&project, &promotion.id.to_string()),

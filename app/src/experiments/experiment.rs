@@ -100,9 +100,10 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
         links::experiment(&project, &id)
     );
     let facts = facts(&project, &shown);
-    let warmth = shown.warmth.clone().map(|(arms, inputs)| {
-        view! { <ArmsWarmth arms requests=inputs.requests_per_hour keys=inputs.distinct_keys/> }
-    });
+    let warmth = shown
+        .warmth
+        .clone()
+        .map(|warmth| view! { <ArmsWarmth warmth/> });
     view! {
         <PageHeader title=experiment.plan.name.clone() lede=move || view! { {lede} } actions=move || view! { {export}{change}{buttons} }>
             {facts}

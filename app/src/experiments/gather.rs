@@ -120,7 +120,9 @@ pub async fn experiment(cx: &Cx, text: &str) -> Result<ExperimentView, UiError> 
     } else {
         Some(costs::gather::warmth(cx, plan).await?)
     };
+    let cache = store::cache_cost::settings(&cx.store, &cx.actor, &plan.prompt).await?;
     Ok(ExperimentView {
+        cache_budget: cache.budget_usd_per_day,
         warmth,
         effect: pictures::effect(&detail),
         over_time: pictures::over_time(&detail),

@@ -101,9 +101,10 @@ fn Shown(
         links::experiment(&project, &draft)
     };
     let is_busy = move || save.pending().get().then_some("true");
-    let warmth = shown.warmth.clone().map(|(arms, inputs)| {
-        view! { <ArmsWarmth arms requests=inputs.requests_per_hour keys=inputs.distinct_keys/> }
-    });
+    let warmth = shown
+        .warmth
+        .clone()
+        .map(|warmth| view! { <ArmsWarmth warmth/> });
     let arms = view! { <Arms shown=shown.clone() error/> };
     let guards = view! { <Guards values=shown.values.clone()/> };
     let rows = Rows {

@@ -1,14 +1,11 @@
 //! What the pages of experiments show, as it travels from the server to the browser.
 
 use chrono::{DateTime, Utc};
-use domain::{
-    cache::{arms::ArmCache, estimate::Inputs},
-    experiment::{ExperimentDetail, ExperimentRow},
-};
+use domain::experiment::{ExperimentDetail, ExperimentRow};
 use serde::{Deserialize, Serialize};
 
 use super::plan::PlanValues;
-use crate::charts::Chart;
+use crate::{charts::Chart, costs::Warmth};
 
 /// A page of experiments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +34,7 @@ pub struct PlanView {
     /// Units a day as an earlier experiment on this prompt counted them, and its name.
     pub counted: Option<(f64, String)>,
     /// How warm each arm would keep its prefix, as far as it is filled in.
-    pub warmth: Option<(Vec<ArmCache>, Inputs)>,
+    pub warmth: Option<Warmth>,
 }
 
 /// A version to choose.
@@ -63,7 +60,9 @@ pub struct ExperimentView {
     /// Whether a version may be deployed there without further evidence.
     pub is_open: bool,
     /// How warm each arm keeps its prefix, and of which traffic that is said.
-    pub warmth: Option<(Vec<ArmCache>, Inputs)>,
+    pub warmth: Option<Warmth>,
+    /// What changes of the prompt may cost in cache misses a day, in US dollars.
+    pub cache_budget: Option<f64>,
     /// What is wrong with its numbers, before it is started.
     pub warning: Option<String>,
     /// The address of this server.

@@ -1,10 +1,7 @@
 //! Putting a version into an environment: a dialog that says from what to what, and refuses in
 //! the words of the rule.
 
-use domain::{
-    cache::budget::dollars,
-    prompt::{Environment, Serving},
-};
+use domain::prompt::{Environment, Serving};
 use leptos::prelude::*;
 
 use super::{
@@ -12,7 +9,7 @@ use super::{
     shapes::{Place, VersionsView},
 };
 use crate::{
-    costs::AcceptCost,
+    costs::AcceptOver,
     error::UiError,
     ui::{Dialog, DialogHead, Field, Glyph, Icon, Refusal},
 };
@@ -45,13 +42,7 @@ pub fn Promote(
     if choices.is_empty() {
         return ().into_any();
     }
-    let accept = shown.cache_budget.map(|budget| {
-        let why = format!(
-            "Asked for where it is expected to cost more than {} a day in cache misses.",
-            dollars(budget)
-        );
-        view! { <AcceptCost why/> }
-    });
+    let budget = shown.cache_budget;
     let choices = choices
         .into_iter()
         .enumerate()
@@ -81,7 +72,7 @@ pub fn Promote(
                         <span>"Wait for the quietest hour"</span>
                         <span class="hint">"By the requests that were reported there in the last 7 days."</span>
                     </label>
-                    {accept}
+                    <AcceptOver budget/>
                     <Refusal error/>
                 </div>
                 <footer class="dialog-foot">

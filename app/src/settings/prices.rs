@@ -108,7 +108,7 @@ fn PriceTable(found: Prices) -> impl IntoView {
                         <th scope="col" data-align="end">"Write 1 h"</th>
                         <th scope="col" data-align="end">"Read"</th>
                         <th scope="col" data-align="end">"Output"</th>
-                        <th scope="col" data-align="end">"Caches from"</th>
+                        <th scope="col" data-align="end">"Caches from, tokens"</th>
                         <th scope="col">"Valid from"</th>
                         <th scope="col">"Source"</th>
                     </tr>
@@ -144,7 +144,7 @@ fn row(known: &KnownPrice, state: State) -> impl IntoView + use<> {
         None => view! { <Nobody/> }.into_any(),
     };
     let least = match price.min_cacheable_tokens {
-        Some(least) => format!("{least} tokens").into_any(),
+        Some(least) => least.to_string().into_any(),
         None => view! { <Nobody/> }.into_any(),
     };
     let badge = match state {

@@ -6,7 +6,7 @@ use domain::{
     actor::{Actor, Permission},
     cache::{
         budget::CacheSettings,
-        estimate::{Change, Estimate, Inputs, Known},
+        estimate::{self, Change, Estimate, Inputs, Known},
     },
     content::Content,
     cost::price_at,
@@ -235,6 +235,29 @@ pub async fn inputs(
     )
     .await?;
     Ok(here.inputs(given, &observed))
+}
+
+/// Why the model of what serves there never caches any of it; nothing where it does.
+pub async fn never_cached(
+    store: &Store,
+    by: &Actor,
+    prompt: &PromptName,
+    environment: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<String>> {
+    let here = found(store, by, prompt, environment).await?;
+    let Some(number) = here.serves else {
+        return Ok(None);
+    };
+    let Some(content) = content(store, here.prompt, number).await? else {
+        return Ok(None);
+    };
+    let rows = match &content.model {
+        Some(model) => prices::of_model(store, here.project, &model.provider, &model.name).await?,
+        None => Vec::new(),
+    };
+    let why = estimate::never_cached(&content, price_at(&rows, now));
+    Ok(why.map(|why| why.to_string()))
 }
 
 /// For a release that is asked for: what serves there, and what the change costs. Nothing where

@@ -98,15 +98,15 @@ fn roll_back(client: &dyn Fn() -> Command) {
 fn pull_and_push(client: &dyn Fn() -> Command, data_dir: &Path) {
     let files = data_dir.join("files");
     let pull = || run(client().arg("pull").arg(&files), 0);
-    check_contains(&pull(), "19 of 19 files changed");
-    check_contains(&pull(), "0 of 19 files changed");
+    check_contains(&pull(), "20 of 20 files changed");
+    check_contains(&pull(), "0 of 20 files changed");
     let push = |code| {
         run(
             client().arg("push").arg(&files).args(["-m", "by test"]),
             code,
         )
     };
-    check_contains(&push(0), "0 of 19 prompts differed");
+    check_contains(&push(0), "0 of 20 prompts differed");
 
     let triage = files.join("support/triage.json");
     let pulled = fs::read_to_string(&triage).unwrap();

@@ -250,6 +250,20 @@ impl Change<'_> {
     }
 }
 
+/// Why nothing of a content is ever cached by its model, so that there is nothing to keep warm.
+/// Nothing where it is, or where the price row that would say so is not known.
+#[must_use]
+pub fn never_cached(content: &Content, price: Option<&Price>) -> Option<Free> {
+    let price = price?;
+    let tokenizer = Tokenizer::of(&price.provider, &price.model);
+    let whole = Prefix::of(&blocks(content), None, tokenizer).whole;
+    match price.min_cacheable_tokens {
+        None => Some(Free::NoCache),
+        Some(minimum) if whole < f64::from(minimum) => Some(Free::UnderMinimum { minimum }),
+        Some(_) => None,
+    }
+}
+
 impl Estimate {
     fn costing_nothing(mut self, why: Free) -> Self {
         self.free = Some(why.to_string());
@@ -410,6 +424,21 @@ mod tests {
                 .contains("no price of claude-sonnet-4-6")
         );
         assert_eq!(unknown.cost, None);
+    }
+
+    #[test]
+    fn a_short_prefix_is_never_cached() {
+        let price = price();
+        let short = content("Be kind.", "{{q}}");
+        assert_eq!(
+            never_cached(&short, Some(&price)),
+            Some(Free::UnderMinimum { minimum: 1_024 })
+        );
+        assert_eq!(
+            never_cached(&content(&long(""), "{{q}}"), Some(&price)),
+            None
+        );
+        assert_eq!(never_cached(&short, None), None);
     }
 
     #[test]

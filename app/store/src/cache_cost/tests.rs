@@ -409,6 +409,14 @@ async fn promotions_wait_for_the_quietest_hour_and_go_together_in_order(pool: Pg
             .is_empty()
     );
 
+    // There is money for one of them, and at one moment one is all they cost.
+    let full = promotions::find(&world.store, &lead, two.id, at(102))
+        .await
+        .unwrap()
+        .unwrap();
+    let cost = full.evidence.cache_cost.unwrap();
+    budget_of(&world, cost.estimate.expected_usd().unwrap() * 1.5).await;
+
     let due = promotions::due(&world.store, moment).await.unwrap();
     assert_eq!(due.len(), 1, "one window");
     assert_eq!(due[0].ids, [two.id, three.id]);

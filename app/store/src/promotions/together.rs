@@ -87,27 +87,19 @@ pub(super) async fn serve(
     let release = release(first);
     let (mut command, _) = Place::open(store, "execute_promotion", by, &release, now).await?;
     // Decided before the first of them changes what serves: what was approved was approved for
-    // what serves until then.
+    // what serves until then, and what goes at one moment is paid once.
     let mut decided = Vec::new();
     for promotion in &found {
-        decided.push(decide(&mut command, promotion, now).await?);
+        decided.push(decide(&mut command, promotion, accepts, now).await?);
     }
     let mut answers = Vec::new();
     for (promotion, decided) in found.iter().zip(decided) {
         let done = match decided {
             Err(refusal) => Err(refusal),
-            Ok(mut decided) => {
-                let agreed =
-                    terms::agree_again(&mut command, promotion.id, &mut decided, accepts, now)
-                        .await;
-                match agreed {
-                    Ok(()) => {
-                        // The one before has changed what serves.
-                        let place = Place::lock(&mut command, by, &release, now).await?;
-                        execute(&mut command, &place, promotion, &decided).await
-                    }
-                    refused => refused,
-                }
+            Ok(decided) => {
+                // The one before has changed what serves.
+                let place = Place::lock(&mut command, by, &release, now).await?;
+                execute(&mut command, &place, promotion, &decided).await
             }
         };
         match done {
@@ -134,6 +126,7 @@ fn release(promotion: &Promotion) -> Release<'_> {
 async fn decide(
     command: &mut Command,
     promotion: &Promotion,
+    accepts: bool,
     now: DateTime<Utc>,
 ) -> Result<Result<evidence::Decided>> {
     let status = sqlx::query_scalar!(
@@ -145,7 +138,7 @@ async fn decide(
     if !status.is_open() {
         return Ok(Err(Refusal::Over(status).into()));
     }
-    let decided = evidence::load(command.db(), promotion.id, now).await?;
+    let mut decided = evidence::load(command.db(), promotion.id, now).await?;
     if !decided.missing.is_empty() {
         return Ok(Err(Refusal::Missing {
             environment: promotion.environment.clone(),
@@ -153,7 +146,11 @@ async fn decide(
         }
         .into()));
     }
-    Ok(Ok(decided))
+    match terms::agree_again(command, promotion.id, &mut decided, accepts, now).await {
+        Ok(()) => Ok(Ok(decided)),
+        Err(refusal @ Error::Invalid(_)) => Ok(Err(refusal)),
+        Err(error) => Err(error),
+    }
 }
 
 async fn execute(

@@ -1,0 +1,89 @@
+// What a change costs in cache misses: where it is decided, what it may cost, and what tokens cost.
+import { call, newPrompt, promote } from '../support/api.ts';
+import { PROJECT } from '../support/demo.ts';
+import { expect, expectNoAxeFindings, signIn, test } from '../support/test.ts';
+
+const HANDBOOK = `${PROJECT}/prompts/support/shop-handbook`;
+
+test('the compare page says what a change costs, of the traffic that is entered', async ({ page, javaScriptEnabled }) => {
+  await signIn(page, 'editor');
+  await page.goto(`${HANDBOOK}?tab=compare&from=3&to=4`);
+  const box = page.getByRole('region', { name: 'Cache refill' });
+  await expect(box.getByText('message 1 (system)')).toBeVisible();
+  await expect(box.getByText(/within 15 % in English/)).toBeVisible();
+  await box.getByLabel('Requests an hour').fill('120');
+  await box.getByLabel('Distinct prefixes').fill('500');
+  await box.getByRole('button', { name: 'Estimate' }).click();
+  await expect(page).toHaveURL(/tab=compare&from=3&to=4&requests=120&keys=500/);
+  await expect(box.getByLabel('Requests an hour')).toHaveValue('120');
+  await expect(box.getByText('as entered').first()).toBeVisible();
+  if (javaScriptEnabled) await expectNoAxeFindings(page);
+
+  // Behind the breakpoint nothing is written again, and the page says so.
+  await page.goto(`${HANDBOOK}?tab=compare&from=2&to=3`);
+  await expect(box.getByText('$0.00')).toBeVisible();
+  await expect(box.getByText(/behind the last cache breakpoint/)).toBeVisible();
+});
+
+test('a change over the budget is refused until somebody says yes', async ({ page, javaScriptEnabled }) => {
+  const long = (first: string) => `${first} ${'Answer in one short sentence and be kind. '.repeat(600)}`;
+  const model = { provider: 'anthropic', name: 'claude-sonnet-4-6', max_tokens: 100 };
+  const name = await newPrompt([]);
+  const path = `/prompts/${encodeURIComponent(name)}`;
+  for (const first of ['One.', 'Two.']) {
+    const system = { role: 'system', content: long(first), cache_control: { type: 'ephemeral' } };
+    const content = { type: 'chat', messages: [system, { role: 'user', content: 'Hello' }], model };
+    expect((await call('POST', `${path}/versions`, { content })).status).toBe(201);
+  }
+  await promote(name, 1, 'staging');
+
+  await signIn(page, 'admin');
+  await page.goto(`${PROJECT}/prompts/${name}?tab=settings`);
+  await page.getByLabel(/^Budget/).fill('0.01');
+  await page.getByRole('button', { name: 'Save budget' }).click();
+  await page.goto(`${PROJECT}/prompts/${name}?tab=settings`);
+  await expect(page.getByLabel(/^Budget/)).toHaveValue('0.01');
+
+  const ask = { environment: 'staging', version: 2 };
+  const refused = await call('POST', `${path}/promotions`, ask);
+  expect(refused.status).toBe(422);
+  if (javaScriptEnabled) {
+    await page.goto(`${PROJECT}/prompts/${name}?tab=versions&version=2`);
+    await page.getByRole('button', { name: 'Promote', exact: true }).click();
+    await page.getByRole('radio', { name: /staging/ }).check();
+    await page.getByRole('button', { name: 'Promote v2' }).click();
+    await expect(page.getByText(/budget is \$0\.01 a day/)).toBeVisible();
+    await page.getByRole('checkbox', { name: /Accept the cache cost/ }).check();
+    await page.getByRole('button', { name: 'Promote v2' }).click();
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText(`${name} is on v2`);
+    await expect(page.getByRole('region', { name: 'Cache refill' })).toContainText('Expected');
+  } else {
+    const done = await call('POST', `${path}/promotions`, { ...ask, accept_cache_cost: true });
+    expect(done.status).toBe(201);
+  }
+
+  // Going back at once finds the old prefix still warm.
+  await page.goto(`${PROJECT}/roll-back/${name}?environment=staging`);
+  await expect(page.getByText(/cache refill/)).toBeVisible();
+});
+
+test('an admin adds a price, which goes before the published one', async ({ page }) => {
+  const model = `ours-${Date.now()}-${Math.random().toString(36).slice(2, 8)}`;
+  await signIn(page, 'admin');
+  await page.goto(`${PROJECT}/settings/prices`);
+  await expect(page.getByRole('row').filter({ hasText: 'claude-sonnet-4-6' }).first()).toContainText('$3.75');
+  await page.getByLabel('Provider').fill('local');
+  await page.getByLabel('Model').fill(model);
+  await page.getByLabel('Input').fill('0.2');
+  await page.getByLabel('Output').fill('0.4');
+  await page.getByLabel('Valid from').fill('2026-01-01');
+  await page.getByRole('button', { name: 'Add price' }).click();
+  const row = page.getByRole('row').filter({ hasText: model });
+  await expect(row).toContainText('$0.20');
+  await expect(row).toContainText('own');
+
+  await page.context().clearCookies();
+  await signIn(page, 'viewer');
+  await page.goto(`${PROJECT}/settings/prices`);
+  await expect(page.getByRole('button', { name: 'Add price' })).toHaveCount(0);
+});
