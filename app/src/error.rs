@@ -8,6 +8,7 @@ use leptos::{
     server_fn::codec::JsonEncoding,
 };
 use serde::{Deserialize, Serialize};
+use wasm_split_helpers::SplitLoaderError;
 
 /// Why something could not be shown or done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -89,6 +90,12 @@ impl FromServerFnError for UiError {
                 Self::Internal
             }
         }
+    }
+}
+
+impl From<SplitLoaderError> for UiError {
+    fn from(error: SplitLoaderError) -> Self {
+        Self::Network(error.to_string())
     }
 }
 

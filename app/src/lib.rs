@@ -9,6 +9,7 @@ pub mod charts;
 pub mod context;
 pub mod error;
 pub mod frame;
+pub mod late;
 pub mod live;
 
 mod advisor;
@@ -16,6 +17,7 @@ mod alerts;
 mod approvals;
 mod audit;
 mod calculators;
+mod costs;
 mod experiments;
 mod home;
 mod prompts;
@@ -39,6 +41,7 @@ use leptos_router::{
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let appearance = frame::appearance();
     let stylesheet = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
+    let loader = format!("/{}/{}", options.site_pkg_dir, late::LOADER);
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=appearance.theme.attribute() data-density=appearance.density.attribute()>
@@ -49,6 +52,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="request-id" content=frame::request_id()/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href=stylesheet/>
+                // What the script imports first; named here, it comes along instead of afterwards.
+                <link rel="modulepreload" href=loader/>
                 <HydrationScripts options/>
                 <MetaTags/>
             </head>
@@ -75,33 +80,34 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("/p/:project") view=frame::Frame ssr=SsrMode::Async>
                     <Route path=path!("") view=home::HomePage/>
                     <Route path=path!("prompts") view=prompts::PromptsPage/>
-                    <Route path=path!("new-prompt") view=prompts::NewPromptPage/>
-                    <Route path=path!("prompts/*name") view=prompts::prompt::PromptPage/>
-                    <Route path=path!("roll-back/*name") view=releases::RollBackPage/>
-                    <Route path=path!("deployments/:id") view=releases::PropagationPage/>
-                    <Route path=path!("suites") view=suites::SuitesPage/>
-                    <Route path=path!("suites/:id") view=suites::SuitePage/>
-                    <Route path=path!("runs") view=runs::RunsPage/>
-                    <Route path=path!("runs/:id") view=runs::RunPage/>
-                    <Route path=path!("experiments") view=experiments::ExperimentsPage/>
-                    <Route path=path!("experiments/:id") view=experiments::ExperimentPage/>
-                    <Route path=path!("new-experiment") view=experiments::NewExperimentPage/>
-                    <Route path=path!("approvals") view=approvals::ApprovalsPage/>
-                    <Route path=path!("approvals/:id") view=approvals::ReviewPage/>
-                    <Route path=path!("alerts") view=alerts::AlertsPage/>
-                    <Route path=path!("alerts/:id") view=alerts::AlertPage/>
-                    <Route path=path!("advisor") view=advisor::AdvisorPage/>
-                    <Route path=path!("calculators") view=calculators::CalculatorsPage/>
-                    <Route path=path!("audit") view=audit::AuditPage/>
-                    <Route path=path!("audit/:sequence") view=audit::EntryPage/>
-                    <Route path=path!("settings") view=settings::MembersPage/>
-                    <Route path=path!("settings/keys") view=settings::KeysPage/>
-                    <Route path=path!("settings/providers") view=settings::ProvidersPage/>
-                    <Route path=path!("settings/environments") view=settings::EnvironmentsPage/>
-                    <Route path=path!("settings/alerts") view=settings::AlertRulesPage/>
-                    <Route path=path!("settings/webhooks") view=settings::WebhooksPage/>
-                    <Route path=path!("settings/webhooks/:id") view=settings::WebhookPage/>
-                    <Route path=path!("settings/profile") view=settings::ProfilePage/>
+                    <Route path=path!("new-prompt") view=late::Prompts::New/>
+                    <Route path=path!("prompts/*name") view=late::Prompts::Prompt/>
+                    <Route path=path!("roll-back/*name") view=late::Prompts::RollBack/>
+                    <Route path=path!("deployments/:id") view=late::Prompts::Propagation/>
+                    <Route path=path!("suites") view=late::Evals::Suites/>
+                    <Route path=path!("suites/:id") view=late::Evals::Suite/>
+                    <Route path=path!("runs") view=late::Evals::Runs/>
+                    <Route path=path!("runs/:id") view=late::Evals::Run/>
+                    <Route path=path!("experiments") view=late::Experiments::List/>
+                    <Route path=path!("experiments/:id") view=late::Experiments::Experiment/>
+                    <Route path=path!("new-experiment") view=late::Experiments::New/>
+                    <Route path=path!("approvals") view=late::Prompts::Approvals/>
+                    <Route path=path!("approvals/:id") view=late::Prompts::Review/>
+                    <Route path=path!("alerts") view=late::Administration::Alerts/>
+                    <Route path=path!("alerts/:id") view=late::Administration::Alert/>
+                    <Route path=path!("advisor") view=late::Experiments::Advisor/>
+                    <Route path=path!("calculators") view=late::Experiments::Calculators/>
+                    <Route path=path!("audit") view=late::Administration::Trail/>
+                    <Route path=path!("audit/:sequence") view=late::Administration::Entry/>
+                    <Route path=path!("settings") view=late::Administration::Members/>
+                    <Route path=path!("settings/keys") view=late::Administration::Keys/>
+                    <Route path=path!("settings/providers") view=late::Administration::Providers/>
+                    <Route path=path!("settings/prices") view=late::Administration::Prices/>
+                    <Route path=path!("settings/environments") view=late::Administration::Environments/>
+                    <Route path=path!("settings/alerts") view=late::Administration::AlertRules/>
+                    <Route path=path!("settings/webhooks") view=late::Administration::Webhooks/>
+                    <Route path=path!("settings/webhooks/:id") view=late::Administration::Webhook/>
+                    <Route path=path!("settings/profile") view=late::Administration::Profile/>
                 </ParentRoute>
             </Routes>
         </Router>

@@ -118,6 +118,16 @@ test('an editor plans an experiment, starts it, sees it move and ships the winne
   await expect(page.getByText('Too little traffic for the time given')).toBeVisible();
   const id = new URL(page.url()).pathname.split('/').pop()!;
   await settled(page, javaScriptEnabled);
+
+  // Its plan can be changed until then, and everything else in it stays.
+  await page.getByRole('link', { name: 'Change the plan' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Change the plan');
+  await expect(page.getByLabel(/^Smallest effect/)).toHaveValue('30');
+  await page.getByLabel('Name', { exact: true }).fill('Two against one, again');
+  await page.getByRole('button', { name: 'Save draft' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Two against one, again');
+  expect(new URL(page.url()).pathname.split('/').pop()).toBe(id);
+  await settled(page, javaScriptEnabled);
   await page.getByRole('button', { name: 'Start', exact: true }).click();
   await expect(page.locator('.verdict strong')).toContainText('No data yet');
 

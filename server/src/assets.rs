@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use app::late::LateFiles;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{
@@ -31,6 +32,20 @@ pub fn pkg_dir() -> &'static str {
         format!("pkg/{}", short_hex(&content.finalize()))
     });
     &PKG_DIR
+}
+
+/// The files of code that only some pages need, if the site was built.
+pub fn late_files() -> LateFiles {
+    static LATE_FILES: LazyLock<LateFiles> = LazyLock::new(|| {
+        let manifest = Site::get("pkg/__wasm_split_manifest.json");
+        manifest.map_or_else(LateFiles::default, |manifest| {
+            LateFiles::read(&manifest.data, pkg_dir()).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the list of the site's late files cannot be read");
+                LateFiles::default()
+            })
+        })
+    });
+    LATE_FILES.clone()
 }
 
 /// One route for each file at the root, and one for the folder of script and style.
@@ -66,14 +81,15 @@ struct File {
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 fn answer(path: &str, headers: &HeaderMap, find: impl Fn(&str) -> Option<File>) -> Response {
-    let (path, cache_control) = locate(path, pkg_dir());
+    let Some((path, cache_control)) = locate(path, pkg_dir()) else {
+        return missing(path);
+    };
     let compressed = ENCODINGS
         .iter()
         .filter(|(encoding, _)| accepts(headers, encoding))
         .find_map(|(encoding, ending)| Some((Some(*encoding), find(&format!("{path}{ending}"))?)));
     let Some((encoding, file)) = compressed.or_else(|| Some((None, find(&path)?))) else {
-        let words = format!("There is no file /{path} here.\n");
-        return (StatusCode::NOT_FOUND, [(CACHE_CONTROL, "no-store")], words).into_response();
+        return missing(&path);
     };
 
     // Each encoding is a file of its own, so its hash tells them apart.
@@ -99,9 +115,15 @@ fn answer(path: &str, headers: &HeaderMap, find: impl Fn(&str) -> Option<File>) 
     response
 }
 
+fn missing(path: &str) -> Response {
+    let words = format!("There is no file /{} here.\n", path.trim_start_matches('/'));
+    (StatusCode::NOT_FOUND, [(CACHE_CONTROL, "no-store")], words).into_response()
+}
+
 /// Which file a path means and for how long it is good. A page of another build still gets what
-/// is here now, but must not keep it under that build's name.
-fn locate(path: &str, pkg_dir: &str) -> (String, &'static str) {
+/// is here now, but must not keep it under that build's name. It gets no late file: to a program
+/// of that build, which runs already, the code in this one would be at wrong addresses.
+fn locate(path: &str, pkg_dir: &str) -> Option<(String, &'static str)> {
     let path = path.trim_start_matches('/');
     let build_and_file = path
         .strip_prefix("pkg/")
@@ -109,10 +131,12 @@ fn locate(path: &str, pkg_dir: &str) -> (String, &'static str) {
         .filter(|(build, _)| build.len() == 16 && build.bytes().all(|b| b.is_ascii_hexdigit()));
     match build_and_file {
         Some((build, file)) if pkg_dir.strip_prefix("pkg/") == Some(build) => {
-            (format!("pkg/{file}"), "public, max-age=31536000, immutable")
+            let kept = "public, max-age=31536000, immutable";
+            Some((format!("pkg/{file}"), kept))
         }
-        Some((_, file)) => (format!("pkg/{file}"), "no-cache"),
-        None => (path.to_owned(), "no-cache"),
+        Some((_, file)) if file.starts_with("split_") || file.starts_with("chunk_") => None,
+        Some((_, file)) => Some((format!("pkg/{file}"), "no-cache")),
+        None => Some((path.to_owned(), "no-cache")),
     }
 }
 
@@ -248,17 +272,28 @@ mod tests {
 
     #[test]
     fn only_this_build_s_name_may_be_kept() {
-        let build = "pkg/0123456789abcdef";
-        let (file, cache) = locate("/pkg/0123456789abcdef/cueline.js", build);
-        assert_eq!(file, "pkg/cueline.js");
-        assert_eq!(cache, "public, max-age=31536000, immutable");
-        let other = locate("/pkg/fedcba9876543210/cueline.js", build);
-        assert_eq!(other, ("pkg/cueline.js".to_owned(), "no-cache"));
-        let snippet = locate("/pkg/snippets/x/inline0.js", build);
-        assert_eq!(
-            snippet,
-            ("pkg/snippets/x/inline0.js".to_owned(), "no-cache")
+        #[track_caller]
+        fn check(path: &str, expected: Option<(&str, &'static str)>) {
+            let located = locate(path, "pkg/0123456789abcdef");
+            let expected = expected.map(|(file, cache)| (file.to_owned(), cache));
+            assert_eq!(located, expected);
+        }
+        const KEPT: &str = "public, max-age=31536000, immutable";
+        let (script, late) = ("pkg/cueline.js", "pkg/split_editor.wasm");
+        check("/pkg/0123456789abcdef/cueline.js", Some((script, KEPT)));
+        check(
+            "/pkg/0123456789abcdef/split_editor.wasm",
+            Some((late, KEPT)),
         );
+        check(
+            "/pkg/fedcba9876543210/cueline.js",
+            Some((script, "no-cache")),
+        );
+        check("/pkg/fedcba9876543210/split_editor.wasm", None);
+        check("/pkg/fedcba9876543210/chunk_4.wasm", None);
+        check("/pkg/split_editor.wasm", Some((late, "no-cache")));
+        let snippet = "pkg/snippets/x/inline0.js";
+        check("/pkg/snippets/x/inline0.js", Some((snippet, "no-cache")));
     }
 
     #[test]

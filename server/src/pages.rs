@@ -29,7 +29,9 @@ use tower_sessions::{
     cookie::{Cookie, SameSite},
 };
 
-use crate::{api::error::ApiError, live_pages, sign_in, state::AppState, telemetry::RequestId};
+use crate::{
+    api::error::ApiError, assets, live_pages, sign_in, state::AppState, telemetry::RequestId,
+};
 
 /// Pages that one sees without being signed in.
 const OPEN: [&str; 2] = ["/sign-in", "/set-up/"];
@@ -83,6 +85,7 @@ fn is_for_programs(path: &str) -> bool {
 
 /// Puts into the reactive context what [`admit`] found out about the request, and sets the headers.
 fn provide() {
+    provide_context(assets::late_files());
     if let Some(parts) = use_context::<Parts>()
         && let Some(request) = parts.extensions.get::<context::Request>()
     {

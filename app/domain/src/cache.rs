@@ -1,6 +1,7 @@
 //! What providers cache: the prompt's beginning, block by block, as long as it stays the same
 //! to the byte. Here is which blocks there are and where a change first breaks them; `cost` reckons
-//! from prices and traffic what that costs.
+//! from prices and traffic what that costs, `estimate` does it for a change from one version to
+//! another, and `arms` says which arms of an experiment stay warm.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +9,10 @@ use serde_json::Value;
 use crate::content::{Content, Message, canonical};
 use crate::template::{Segment, Template};
 
+pub mod arms;
+pub mod budget;
 pub mod cost;
+pub mod estimate;
 
 /// One block of a prompt, in the order providers cache them: tools, response format,
 /// instructions (system and developer messages), then the other messages.

@@ -4,7 +4,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::field::{FieldError, Fields};
+use crate::{
+    actor::Who,
+    field::{FieldError, Fields},
+};
 
 /// Prices are per so many tokens.
 pub const PER_TOKENS: f64 = 1_000_000.0;
@@ -40,10 +43,30 @@ pub struct Price {
     pub valid_from: DateTime<Utc>,
 }
 
+/// A price row as the price table shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KnownPrice {
+    /// The row.
+    #[serde(flatten)]
+    pub price: Price,
+    /// The project's own, and so before what everybody has.
+    pub is_own: bool,
+    /// Where it comes from.
+    pub source: String,
+    /// Who entered it; none for what came with the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<Who>,
+}
+
 impl Price {
     /// Reads and checks a price row; every offending field is listed.
     pub fn parse(path: &str, value: serde_json::Value) -> Result<Self, Vec<FieldError>> {
-        let mut fields = Fields::new(path, value);
+        Self::read(Fields::new(path, value))
+    }
+
+    /// The same from members at hand.
+    pub fn read(mut fields: Fields) -> Result<Self, Vec<FieldError>> {
         let provider = fields.required_text("provider");
         let model = fields.required_text("model");
         fields.require("input");

@@ -38,6 +38,7 @@ pub mod gate;
 pub mod cost;
 pub mod provider;
 pub mod run;
+pub mod tokens;
 
 pub mod experiment;
 

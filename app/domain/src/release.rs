@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 mod evidence;
+pub mod window;
 
 pub use evidence::{
     Approval, Comment, Evidence, GateEvidence, MAX_AGE_HOURS, missing, open_status,
@@ -178,6 +179,9 @@ pub struct Promotion {
     /// When it is to be executed by itself, once nothing is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execute_at: Option<DateTime<Utc>>,
+    /// Why then, such as `03:00–04:00 UTC, 2 % of daily traffic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execute_note: Option<String>,
 }
 
 /// A promotion with what it is decided on.

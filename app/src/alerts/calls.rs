@@ -94,9 +94,10 @@ fn read_id(id: &str) -> Result<domain::id::AlertId, UiError> {
 
 /// How many alerts fire.
 #[server]
-pub async fn count_alerts(project: String) -> Result<i64, UiError> {
+pub async fn count_alerts(project: String) -> Result<usize, UiError> {
     let cx = crate::context::member(&project).await?;
-    Ok(store::alerts::n_firing(&cx.store, &cx.actor).await?)
+    let n_firing = store::alerts::n_firing(&cx.store, &cx.actor).await?;
+    Ok(usize::try_from(n_firing).unwrap_or_default())
 }
 
 /// The one who asks takes care of an alert.

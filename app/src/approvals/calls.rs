@@ -1,11 +1,14 @@
 //! What the approval pages ask of the server.
 
 use chrono::{DateTime, Utc};
-use domain::release::{FullPromotion, Promotion};
+use domain::{
+    cache::estimate::Estimate,
+    release::{FullPromotion, Promotion},
+};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::UiError, prompts::Comparison};
+use crate::{costs::Asked, error::UiError, prompts::Comparison};
 
 /// The queue.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,7 +56,11 @@ pub struct Review {
     /// What the version's author wrote about it.
     pub change_description: String,
     /// What the change costs in cache misses.
-    pub cost: Cost,
+    pub cost: Estimate,
+    /// Why going live takes a yes to the cost; none: it does not.
+    pub objection: Option<String>,
+    /// The quietest hour of this prompt here, in words, or why there is none.
+    pub quietest: Result<String, String>,
     /// Why the one who looks cannot approve; none: they can.
     pub cannot_approve: Option<String>,
     /// Clients that would switch.
@@ -62,58 +69,14 @@ pub struct Review {
     pub now: DateTime<Utc>,
 }
 
-/// What a change costs in cache misses, as far as it can be said.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Cost {
-    /// Nothing, and why.
-    Free(String),
-    /// The price of the model is not known, or the provider has no cache.
-    Unknown(String),
-    /// US dollars.
-    Usd {
-        /// If every request of five minutes misses.
-        upper_bound: f64,
-        /// What is expected.
-        expected: f64,
-        /// Tokens written again, estimated from characters.
-        tokens: u32,
-        /// Of this traffic.
-        traffic: Traffic,
-    },
-}
-
-/// The traffic that a cost is estimated for.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Traffic {
-    /// Requests an hour.
-    pub requests_per_hour: f64,
-    /// Tenants or conversations behind the changed part.
-    pub distinct_keys: f64,
-}
-
-impl Default for Traffic {
-    fn default() -> Self {
-        Self {
-            requests_per_hour: 10_000.0,
-            distinct_keys: 1.0,
-        }
-    }
-}
-
 /// One promotion with everything it is decided on.
 #[server]
 pub async fn load_review(
     project: String,
     id: String,
-    requests_per_hour: Option<f64>,
-    distinct_keys: Option<f64>,
+    #[server(default)] asked: Asked,
 ) -> Result<Review, UiError> {
-    let traffic = Traffic::default();
-    let traffic = Traffic {
-        requests_per_hour: requests_per_hour.unwrap_or(traffic.requests_per_hour),
-        distinct_keys: distinct_keys.unwrap_or(traffic.distinct_keys),
-    };
-    super::gather::review(&project, &id, traffic).await
+    super::gather::review(&project, &id, asked).await
 }
 
 /// Approves what was looked at.
@@ -154,13 +117,28 @@ pub async fn comment(project: String, id: String, text: String) -> Result<(), Ui
     Ok(())
 }
 
-/// Makes it serve, now or at a moment given as `2026-03-14T09:00` in UTC, and leads to where one
-/// watches it arrive.
+/// Makes it serve, now, at a moment given as `2026-03-14T09:00` in UTC, or in the quietest hour, and
+/// leads to where one watches it arrive.
 #[server]
-pub async fn execute(project: String, id: String, at: String) -> Result<(), UiError> {
+pub async fn execute(
+    project: String,
+    id: String,
+    #[server(default)] at: String,
+    #[server(default)] quietest: Option<String>,
+    #[server(default)] accept_cache_cost: Option<String>,
+) -> Result<(), UiError> {
+    use store::promotions::{At, Terms};
+
     let (cx, id) = super::gather::promotion(&project, &id).await?;
-    let at = super::gather::moment(&at)?;
-    let done = store::promotions::execute(&cx.store, &cx.actor, id, at, cx.now).await?;
+    let at = match quietest {
+        Some(_) => At::Quietest,
+        None => super::gather::when(&at)?,
+    };
+    let terms = Terms {
+        at,
+        accept_cache_cost: accept_cache_cost.is_some(),
+    };
+    let done = store::promotions::execute_on(&cx.store, &cx.actor, id, terms, cx.now).await?;
     if let Some(deployment) = done.promotion.deployment_id {
         let address = crate::releases::deployment_address(&project, &deployment.to_string());
         leptos_axum::redirect(&address);

@@ -1,26 +1,15 @@
 //! Putting together what a review shows; on the server only.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use domain::{
-    cache::{self, cost},
-    content::Content,
-    diff,
-    field::FieldError,
-    id::PromotionId,
-    prompt::PromptName,
-    release::may_approve,
-};
+use domain::{field::FieldError, id::PromotionId, prompt::PromptName};
+use store::promotions::At;
 
-use super::calls::{Cost, Review, Traffic};
+use super::calls::Review;
 use crate::{
     context::{self, Cx},
+    costs::{self, Asked},
     error::UiError,
 };
-
-/// Characters of a token, as a rule of thumb: the tokenisers are the providers' own.
-const CHARS_PER_TOKEN: usize = 4;
-/// From sending a request to its first token, in milliseconds, as long as nothing was measured.
-const TTFT_MS: f64 = 2_000.0;
 
 /// Who asks, and about which promotion.
 pub async fn promotion(project: &str, id: &str) -> Result<(Cx, PromotionId), UiError> {
@@ -44,8 +33,16 @@ pub fn moment(text: &str) -> Result<Option<DateTime<Utc>>, UiError> {
         })
 }
 
+/// When to execute, as a form gives it: empty for once, `quietest`, or a moment.
+pub fn when(text: &str) -> Result<At, UiError> {
+    if text == "quietest" {
+        return Ok(At::Quietest);
+    }
+    Ok(moment(text)?.map_or(At::Once, At::Moment))
+}
+
 /// Everything a lead decides on.
-pub async fn review(project: &str, id: &str, traffic: Traffic) -> Result<Review, UiError> {
+pub async fn review(project: &str, id: &str, asked: Asked) -> Result<Review, UiError> {
     let (cx, id) = promotion(project, id).await?;
     let promotion = store::promotions::find(&cx.store, &cx.actor, id, cx.now)
         .await?
@@ -59,24 +56,38 @@ pub async fn review(project: &str, id: &str, traffic: Traffic) -> Result<Review,
         _ => None,
     };
     let environment = &promotion.promotion.environment;
-    let may = may_approve(
-        &cx.actor,
-        environment,
-        std::slice::from_ref(&promotion.promotion.requested_by),
-        std::slice::from_ref(&promotion.author),
-    );
+    let refusal =
+        store::promotions::cannot_approve(&cx.store, &cx.actor, &promotion.promotion, cx.now)
+            .await?;
     let connected = store::consumers::connected(&cx.store, &cx.actor, cx.now).await?;
     let n_clients = connected
         .iter()
         .filter(|consumer| &consumer.environment == environment)
         .count();
+    let (from, to) = (promotion.evidence.serves, promotion.promotion.version);
+    let cost = costs::gather::change(&cx, name, environment, (from, to), asked).await?;
+    let is_open = promotion.promotion.status.is_open();
+    let (objection, quietest) = if is_open {
+        let objection = store::promotions::objection(&cx.store, &cx.actor, id, cx.now).await?;
+        let quietest = store::promotions::quietest(&cx.store, &cx.actor, id, cx.now).await;
+        let quietest = match quietest {
+            Ok(window) => Ok(window.to_string()),
+            Err(store::Error::Conflict { message, .. }) => Err(message),
+            Err(error) => return Err(error.into()),
+        };
+        (objection, quietest)
+    } else {
+        (None, Err(String::new()))
+    };
     Ok(Review {
+        objection,
+        quietest,
+        cost,
         comparison: old
             .as_ref()
             .map(|old| crate::prompts::compare(old, &new.content)),
-        cost: cost(&cx, old.as_ref(), &new.content, traffic).await?,
         change_description: new.version.change_description,
-        cannot_approve: may.err().map(|refusal| refusal.to_string()),
+        cannot_approve: refusal.map(|refusal| refusal.to_string()),
         n_clients: i64::try_from(n_clients).unwrap_or(i64::MAX),
         promotion,
         now: cx.now,
@@ -91,62 +102,6 @@ async fn version(
     store::versions::find(&cx.store, &cx.actor, name, number)
         .await?
         .ok_or_else(|| UiError::NotFound("version".to_owned()))
-}
-
-/// What the change costs, by the formula of the cache's cost and the price of the day.
-async fn cost(
-    cx: &Cx,
-    old: Option<&Content>,
-    new: &Content,
-    traffic: Traffic,
-) -> Result<Cost, UiError> {
-    let Some(old) = old else {
-        return Ok(Cost::Free(
-            "Nothing served here before, so nothing is cached.".to_owned(),
-        ));
-    };
-    let Some(model) = &new.model else {
-        return Ok(Cost::Unknown("The version names no model.".to_owned()));
-    };
-    let rows =
-        store::prices::of_model(&cx.store, cx.actor.project, &model.provider, &model.name).await?;
-    let Some(price) = domain::cost::price_at(&rows, cx.now) else {
-        return Ok(Cost::Unknown(format!(
-            "No price of {} at {} is known here.",
-            model.name, model.provider
-        )));
-    };
-    let difference = diff::diff(old, new);
-    let change = difference.first_changed_block.as_ref();
-    let total: usize = cache::blocks(new).iter().map(|block| block.chars).sum();
-    let chars = change.map_or(0, |change| {
-        change
-            .chars_to_last_breakpoint
-            .unwrap_or(total.saturating_sub(change.unchanged_chars))
-    });
-    let prefix = u32::try_from(total.div_ceil(CHARS_PER_TOKEN)).unwrap_or(u32::MAX);
-    if let Some(free) = cost::free(change, f64::from(prefix), price.min_cacheable_tokens) {
-        return Ok(Cost::Free(free.to_string()));
-    }
-    let tokens = u32::try_from(chars.div_ceil(CHARS_PER_TOKEN)).unwrap_or(u32::MAX);
-    let estimate = cost::invalidation_cost(
-        cost::Traffic {
-            requests_per_hour: traffic.requests_per_hour,
-            tokens: f64::from(tokens),
-            distinct_keys: traffic.distinct_keys,
-            ttft_ms: TTFT_MS,
-        },
-        cost::Prices::from(price),
-    );
-    Ok(estimate.map_or_else(
-        || Cost::Unknown("The traffic given makes no sense.".to_owned()),
-        |estimate| Cost::Usd {
-            upper_bound: estimate.upper_bound_usd,
-            expected: estimate.expected_usd,
-            tokens,
-            traffic,
-        },
-    ))
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ use crate::{
     },
 };
 
+#[cfg(feature = "ssr")]
+pub use gather::when;
 pub use review::ReviewPage;
 
 /// Where a promotion is reviewed.

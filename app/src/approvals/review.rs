@@ -7,14 +7,15 @@ use domain::{
     release::{Evidence, FullPromotion, PromotionStatus},
 };
 use leptos::prelude::*;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::hooks::use_params_map;
 
 use super::{
     calls::{Approve, Cancel, Comment, Execute, Reject, Review, load_review},
-    side::{CostBox, People},
+    side::People,
     status,
 };
 use crate::{
+    costs::{AcceptCost, CostBox, use_asked},
     error::UiError,
     frame::{use_membership, use_project},
     live::use_feed,
@@ -22,7 +23,7 @@ use crate::{
     releases::prompt_address,
     ui::{
         Badge, Banner, Dialog, DialogHead, Empty, Field, Glyph, Heading, Icon, LoadedPage, Refusal,
-        RelativeTime, Tone,
+        RelativeTime, Tone, error::sentence,
     },
 };
 
@@ -87,13 +88,9 @@ impl Actions {
 pub fn ReviewPage() -> impl IntoView {
     remember_refusal();
     let project = use_project();
-    let (params, query) = (use_params_map(), use_query_map());
+    let params = use_params_map();
     let id = Memo::new(move |_| params.read().get("id").unwrap_or_default());
-    let traffic = Memo::new(move |_| {
-        let query = query.read();
-        let number = |name| query.get(name).and_then(|text| text.parse::<f64>().ok());
-        (number("requests"), number("keys"))
-    });
+    let asked = use_asked();
     let actions = Actions::new();
     let heard = use_feed().heard(&["promotion", "deployment", "run", "version", "suite", "gate"]);
     let review = Resource::new(
@@ -101,12 +98,12 @@ pub fn ReviewPage() -> impl IntoView {
             (
                 project.get(),
                 id.get(),
-                traffic.get(),
+                asked.get(),
                 heard.get(),
                 actions.n_done(),
             )
         },
-        |(project, id, (requests, keys), _, _)| load_review(project, id, requests, keys),
+        |(project, id, asked, _, _)| load_review(project, id, asked),
     );
     view! {
         <LoadedPage from=review let:found>
@@ -167,7 +164,7 @@ fn Shown(project: String, found: Review, actions: Actions) -> impl IntoView {
             </div>
             <aside class="evidence" aria-label="Evidence">
                 <Gate project=project.clone() evidence=full.evidence.clone() now=found.now/>
-                <CostBox cost=found.cost.clone()/>
+                <CostBox estimate=found.cost.clone() frozen=full.evidence.cache_cost.clone()/>
                 <People full change=found.change_description.clone() now=found.now/>
             </aside>
         </div>
@@ -179,8 +176,12 @@ fn Shown(project: String, found: Review, actions: Actions) -> impl IntoView {
 fn Missing(full: FullPromotion) -> impl IntoView {
     let promotion = full.promotion;
     if let (PromotionStatus::Approved, Some(at)) = (promotion.status, promotion.execute_at) {
+        let why = promotion
+            .execute_note
+            .map(|note| format!(" ({note})"))
+            .unwrap_or_default();
         let words = format!(
-            "Goes live by itself at {} UTC.",
+            "Goes live by itself at {} UTC{why}.",
             at.format("%Y-%m-%d %H:%M")
         );
         return view! { <Banner tone=Tone::Info><p>{words}</p></Banner> }.into_any();
@@ -207,13 +208,18 @@ fn Buttons(project: String, found: Review, actions: Actions) -> impl IntoView {
     let decide = match found.cannot_approve.clone() {
         None => {
             let evidence = found.promotion.evidence_hash.clone();
-            let (number, ours) = (promotion.version, About { project: project.clone(), id: id.clone() });
+            let (number, ours) = (
+                promotion.version,
+                About {
+                    project: project.clone(),
+                    id: id.clone(),
+                },
+            );
             view! { <ApproveDialog number about=ours.clone() evidence actions/><RejectDialog number about=ours actions/> }
                 .into_any()
         }
         Some(why) => {
-            view! { <span class="note" id="cannot-approve">{crate::ui::error::sentence(&why)}</span> }
-                .into_any()
+            view! { <span class="note" id="cannot-approve">{sentence(&why)}</span> }.into_any()
         }
     };
     let execute = (membership.may(Permission::RequestPromotion)
@@ -311,6 +317,19 @@ fn GoLive(project: String, id: String, found: Review, actions: Actions) -> impl 
         1 => "1 client".to_owned(),
         n_clients => format!("{n_clients} clients"),
     };
+    // Rather than the moment above: the browser without script cannot take the one away.
+    let quietest = match found.quietest {
+        Ok(words) => view! {
+            <label class="choice">
+                <input type="checkbox" name="quietest" value="true"/>
+                <span>"In the quietest hour instead"</span>
+                <span class="hint">{words}". Others due then go together with it."</span>
+            </label>
+        }
+        .into_any(),
+        Err(why) => view! { <p class="note">{sentence(&why)}</p> }.into_any(),
+    };
+    let accept = found.objection.map(|why| view! { <AcceptCost why/> });
     view! {
         <button type="button" class="btn" data-kind="primary" commandfor="go-live" command="show-modal">
             <Icon glyph=Glyph::Promote/>"Go live"
@@ -325,6 +344,8 @@ fn GoLive(project: String, id: String, found: Review, actions: Actions) -> impl 
                     <Field id="go-live-at" label="At" is_optional=true hint="UTC. Empty: at once.">
                         <input class="input" id="go-live-at" name="at" type="datetime-local"/>
                     </Field>
+                    {quietest}
+                    {accept}
                 </div>
                 <footer class="dialog-foot">
                     <button type="button" class="btn" commandfor="go-live" command="close">"Cancel"</button>

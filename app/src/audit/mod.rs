@@ -79,6 +79,7 @@ pub fn AuditPage() -> impl IntoView {
         "member",
         "promotion",
         "provider",
+        "price",
         "suite",
         "run",
         "gate",

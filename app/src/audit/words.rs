@@ -58,6 +58,13 @@ pub fn summary(entry: &Entry) -> String {
         "environment" => [moved("policy", ""), None],
         "project" => [moved("name", ""), None],
         "provider" => [moved("base_url", ""), key_words(detail)],
+        "price" => [
+            text(detail, &["after", "input"]).map(|usd| format!("input ${usd}")),
+            text(detail, &["after", "valid_from"]).map(|at| format!("from {at}")),
+        ],
+        "prompt" if entry.action == "prompt.cache_settings" => {
+            [moved("budget_usd_per_day", "$"), None]
+        }
         "suite" if entry.action == "suite.create" => [text(detail, &["after", "prompt"]), None],
         "suite" => [
             text(detail, &["revision"]).map(|revision| format!("revision {revision}")),
@@ -81,6 +88,10 @@ pub fn summary(entry: &Entry) -> String {
             moved("enabled", "").map(|is_on| format!("on: {is_on}")),
         ],
         "webhook" => [moved("host", ""), None],
+        "promotion" if entry.action == "promotion.accept_cost" => [
+            text(detail, &["cache_cost", "cost", "expected_usd"]).map(|usd| format!("${usd}")),
+            text(detail, &["cache_cost", "budget_usd"]).map(|usd| format!("over ${usd} a day")),
+        ],
         "promotion" => [
             text(detail, &["environment"]),
             text(detail, &["version"])
@@ -147,7 +158,13 @@ pub fn sentence(entry: &Entry) -> String {
         ),
         "prompt.create" => format!("{who} created {subject}"),
         "prompt.describe" => format!("{who} described {subject}"),
+        "prompt.cache_settings" => format!("{who} set the cache budget of {subject}"),
+        "price.add" => format!("{who} added a price of {subject}"),
+        "promotion.accept_cost" => {
+            format!("{who} accepted the cache cost of a change of {subject}")
+        }
         "member.add" => format!("{who} added {subject} as {}", of(&["after", "role"])),
+        "member.invite" => format!("{who} made a new sign-in link for {subject}"),
         "member.role" => format!("{who} made {subject} {}", of(&["after", "role"])),
         "member.remove" => format!("{who} removed {subject}"),
         "key.create" => format!("{who} created the key {subject}"),

@@ -12,5 +12,5 @@ use crate::context;
 #[server(input = PostUrl)]
 pub async fn load_prices(project: String) -> Result<Vec<Price>, UiError> {
     let cx = context::member(&project).await?;
-    Ok(store::prices::at(&cx.store, cx.now).await?)
+    Ok(store::prices::at(&cx.store, cx.actor.project, cx.now).await?)
 }

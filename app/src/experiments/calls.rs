@@ -45,13 +45,23 @@ pub async fn load_plan(project: String, values: PlanValues) -> Result<PlanView, 
     gather::plan(&cx, values).await
 }
 
-/// Keeps a plan as a draft and leads to it.
+/// Keeps a plan, as a new draft or as the draft it was changed from, and leads to it.
 #[server]
-pub async fn create_experiment(project: String, plan: PlanValues) -> Result<(), UiError> {
+pub async fn save_draft(project: String, plan: PlanValues) -> Result<(), UiError> {
+    use store::experiments::{change, create};
+
     let cx = context::member(&project).await?;
-    let plan = domain::experiment::Plan::parse(plan.to_json()).map_err(UiError::Invalid)?;
-    let made = store::experiments::create(&cx.store, &cx.actor, &plan, cx.now).await?;
-    leptos_axum::redirect(&links::experiment(&cx.project.slug, &made.id.to_string()));
+    let draft = plan.draft.clone();
+    let mut plan = domain::experiment::Plan::parse(plan.to_json()).map_err(UiError::Invalid)?;
+    let saved = if draft.is_empty() {
+        create(&cx.store, &cx.actor, &plan, cx.now).await?
+    } else {
+        let id = gather::id(&draft)?;
+        // Not on the form: who shares a salt did so through the API, and keeps it.
+        plan.shared_salt = gather::draft(&cx, &draft).await?.plan.shared_salt;
+        change(&cx.store, &cx.actor, id, &plan, cx.now).await?
+    };
+    leptos_axum::redirect(&links::experiment(&cx.project.slug, &saved.id.to_string()));
     Ok(())
 }
 

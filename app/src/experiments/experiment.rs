@@ -13,12 +13,14 @@ use super::{
     arms::{ArmsTable, Chips, Guardrails},
     calls::load_experiment,
     links, parts,
+    plan::PlanValues,
     shapes::ExperimentView,
     timeline::Story,
     words,
 };
 use crate::{
     charts::Figure,
+    costs::ArmsWarmth,
     frame::{use_membership, use_project},
     live::use_feed,
     prompts::{parts::remember_refusal, words::grouped},
@@ -53,12 +55,16 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
     let detail = shown.detail.clone();
     let experiment = &detail.experiment;
     let may_run = use_membership().may(Permission::RunExperiments);
+    let is_draft = experiment.status == Status::Draft;
     let buttons =
         may_run.then(|| view! { <Buttons project=project.clone() shown=shown.clone() acts/> });
+    let change = (is_draft && may_run).then(|| {
+        let href = links::planned(&project, &PlanValues::of(experiment));
+        view! { <a class="btn" href=href><Icon glyph=Glyph::Edit/>"Change the plan"</a> }
+    });
     let id = experiment.id.to_string();
     let export = view! { <Export project=project.clone() id=id.clone()/> };
     let lede = (!experiment.plan.hypothesis.is_empty()).then(|| experiment.plan.hypothesis.clone());
-    let is_draft = experiment.status == Status::Draft;
     let warning = shown.warning.clone().map(|warning| {
         view! { <Banner tone=Tone::Warn title="Too little traffic for the time given"><p>{sentence(&warning)}</p></Banner> }
     });
@@ -94,8 +100,11 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
         links::experiment(&project, &id)
     );
     let facts = facts(&project, &shown);
+    let warmth = shown.warmth.clone().map(|(arms, inputs)| {
+        view! { <ArmsWarmth arms requests=inputs.requests_per_hour keys=inputs.distinct_keys/> }
+    });
     view! {
-        <PageHeader title=experiment.plan.name.clone() lede=move || view! { {lede} } actions=move || view! { {export}{buttons} }>
+        <PageHeader title=experiment.plan.name.clone() lede=move || view! { {lede} } actions=move || view! { {export}{change}{buttons} }>
             {facts}
         </PageHeader>
         <Refusals acts/>
@@ -114,6 +123,7 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
         {over_time}
         <ArmsTable project=project.clone() detail=detail.clone()/>
         {guardrails}
+        {warmth}
         <Rule detail=detail.clone()/>
         <Story entries=detail.timeline now=shown.now/>
         <section class="section" aria-labelledby="share-h">

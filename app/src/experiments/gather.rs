@@ -17,7 +17,7 @@ use super::{
     shapes::{ExperimentView, ExperimentsView, PlanView, Served, TabView, VersionChoice},
     words,
 };
-use crate::{context::Cx, error::UiError, prompts::words::grouped};
+use crate::{context::Cx, costs, error::UiError, prompts::words::grouped};
 
 /// Experiments on a page.
 const ROWS: &str = "30";
@@ -113,7 +113,15 @@ pub async fn experiment(cx: &Cx, text: &str) -> Result<ExperimentView, UiError> 
             environment.name == plan.environment && environment.policy.asks_for_nothing()
         });
     let is_draft = detail.experiment.status == Status::Draft;
+    // What is over splits nothing any more.
+    let is_over = !is_draft && detail.experiment.status != Status::Running;
+    let warmth = if is_over {
+        None
+    } else {
+        Some(costs::gather::warmth(cx, plan).await?)
+    };
     Ok(ExperimentView {
+        warmth,
         effect: pictures::effect(&detail),
         over_time: pictures::over_time(&detail),
         serving,
@@ -128,6 +136,13 @@ pub async fn experiment(cx: &Cx, text: &str) -> Result<ExperimentView, UiError> 
     })
 }
 
+/// One experiment without its results.
+pub async fn draft(cx: &Cx, text: &str) -> Result<domain::experiment::Experiment, UiError> {
+    experiments::find(&cx.store, &cx.actor, id(text)?)
+        .await?
+        .ok_or_else(|| missing("experiment"))
+}
+
 /// What is known of a prompt fills in what was left out.
 pub async fn plan(cx: &Cx, mut values: PlanValues) -> Result<PlanView, UiError> {
     let Ok(name) = PromptName::parse(&values.prompt) else {
@@ -137,6 +152,7 @@ pub async fn plan(cx: &Cx, mut values: PlanValues) -> Result<PlanView, UiError> 
             versions: Vec::new(),
             serving: Vec::new(),
             counted: None,
+            warmth: None,
         });
     };
     let prompt = store::prompts::find(&cx.store, &cx.actor, &name)
@@ -159,8 +175,23 @@ pub async fn plan(cx: &Cx, mut values: PlanValues) -> Result<PlanView, UiError> 
         &numbers,
         counted.as_ref().map(|(a_day, _)| *a_day),
     );
+    let weights: Vec<(String, f64)> = values
+        .arms
+        .iter()
+        .filter_map(|arm| Some((arm.name.clone(), arm.weight.trim().parse().ok()?)))
+        .collect();
+    let share = values.traffic.trim().parse::<f64>().unwrap_or(100.0) / 100.0;
+    let is_known = serving
+        .iter()
+        .any(|(environment, _)| *environment == values.environment);
+    let warmth = if is_known {
+        Some(costs::gather::shares(cx, &name, &values.environment, &weights, share).await?)
+    } else {
+        None
+    };
     Ok(PlanView {
         values,
+        warmth,
         prompts: Vec::new(),
         versions: versions
             .into_iter()

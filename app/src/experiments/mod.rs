@@ -22,6 +22,8 @@ mod timeline;
 mod words;
 
 pub use experiment::ExperimentPage;
+pub use links::experiment as experiment_address;
 pub use list::ExperimentsPage;
 pub use new::NewExperimentPage;
+pub use parts::verdict_badge;
 pub use tab::{Experiments, ExperimentsTab};

@@ -1,4 +1,4 @@
-//! Planning an experiment: which versions, on whom, to find what; how many units and days that
+//! Planning an experiment, or changing a draft's plan: which versions, on whom, to find what; how many units and days that
 //! takes stands beside it while one types. Without script, "Recalculate" loads the page again with
 //! everything that was filled in.
 
@@ -10,7 +10,7 @@ use leptos_router::{
 };
 
 use super::{
-    calls::{CreateExperiment, load_plan},
+    calls::{SaveDraft, load_plan},
     fields::{Arms, Basics, Guards, Numbers, control, id_of, label_of},
     links,
     plan::{ArmValues, GuardrailValues, MOST, PlanValues},
@@ -18,6 +18,7 @@ use super::{
     sizing::Calculated,
 };
 use crate::{
+    costs::ArmsWarmth,
     error::UiError,
     frame::{use_membership, use_project},
     prompts::parts::{refusal, remember_refusal},
@@ -41,17 +42,23 @@ pub fn NewExperimentPage() -> impl IntoView {
     let project = use_project();
     let params = use_query_map();
     let values = Memo::new(move |_| params.with(PlanValues::read));
-    let create = ServerAction::<CreateExperiment>::new();
-    let error = refusal(create);
+    let save = ServerAction::<SaveDraft>::new();
+    let error = refusal(save);
+    let is_change = move || !values.read_untracked().draft.is_empty();
+    let title = if is_change() {
+        "Change the plan"
+    } else {
+        "New experiment"
+    };
     // Not told of changes: a form that somebody is filling in must hold still.
     let view = Resource::new(
         move || (project.get(), values.get()),
         |(project, values)| load_plan(project, values),
     );
     view! {
-        <PageHeader title="New experiment" lede=|| "It starts as a draft: nobody takes part until it is started."/>
+        <PageHeader title lede=|| "It starts as a draft: nobody takes part until it is started."/>
         <Loaded from=view let:shown>
-            <Shown project=project.get_untracked() shown create error/>
+            <Shown project=project.get_untracked() shown save error/>
         </Loaded>
     }
     .into_any()
@@ -61,7 +68,7 @@ pub fn NewExperimentPage() -> impl IntoView {
 fn Shown(
     project: String,
     shown: PlanView,
-    create: ServerAction<CreateExperiment>,
+    save: ServerAction<SaveDraft>,
     error: Signal<Option<UiError>>,
 ) -> impl IntoView {
     if shown.values.prompt.is_empty() {
@@ -87,21 +94,30 @@ fn Shown(
     let prompt = shown.values.prompt.clone();
     let prompt_page = crate::prompts::links::prompt(&project, &prompt);
     let again = links::new(&project);
-    let cancel = links::list(&project, &links::ListQuery::default());
-    let is_busy = move || create.pending().get().then_some("true");
+    let draft = shown.values.draft.clone();
+    let cancel = if draft.is_empty() {
+        links::list(&project, &links::ListQuery::default())
+    } else {
+        links::experiment(&project, &draft)
+    };
+    let is_busy = move || save.pending().get().then_some("true");
+    let warmth = shown.warmth.clone().map(|(arms, inputs)| {
+        view! { <ArmsWarmth arms requests=inputs.requests_per_hour keys=inputs.distinct_keys/> }
+    });
     let arms = view! { <Arms shown=shown.clone() error/> };
     let guards = view! { <Guards values=shown.values.clone()/> };
     let rows = Rows {
         project: project.clone(),
     };
     view! {
-        <ActionForm action=create attr:class="plan-form">
+        <ActionForm action=save attr:class="plan-form">
             // Return in a field presses the first button: it must not be one that adds a row.
             <button type="submit" class="sr-only" tabindex="-1" aria-hidden="true">"Save draft"</button>
             <div class="plan-columns" on:input=move |_| typed.set(read()) on:change=move |_| typed.set(read())>
                 <div class="form">
                     <WhatIsWrong error/>
                     <input type="hidden" name="project" value=project.clone()/>
+                    <input type="hidden" id="plan[draft]" name="plan[draft]" value=draft/>
                     <input type="hidden" id="plan[prompt]" name="plan[prompt]" value=prompt.clone()/>
                     <p>"On "<a href=prompt_page><b>{prompt}</b></a></p>
                     <Basics shown=shown.clone() error/>
@@ -122,6 +138,7 @@ fn Shown(
                     </div>
                 </section>
             </div>
+            {warmth}
             <div class="form-foot">
                 <button type="submit" class="btn" data-kind="primary" aria-busy=is_busy>"Save draft"</button>
                 <a class="btn" data-kind="quiet" href=cancel>"Cancel"</a>

@@ -1,6 +1,6 @@
 //! A plan as it is typed: texts in an address or a form, made into the JSON that the rules read.
 
-use domain::experiment::Plan;
+use domain::experiment::{Experiment, Plan};
 use leptos_router::params::ParamsMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,6 +12,8 @@ pub const MOST: usize = 10;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PlanValues {
+    /// The draft whose plan is changed; empty for a new experiment.
+    pub draft: String,
     pub name: String,
     pub hypothesis: String,
     pub prompt: String,
@@ -51,6 +53,46 @@ pub struct GuardrailValues {
 }
 
 impl PlanValues {
+    /// A draft's plan as somebody would have typed it.
+    pub fn of(experiment: &Experiment) -> Self {
+        let plan = &experiment.plan;
+        let ticked = |is_on: bool| if is_on { "on" } else { "" }.to_owned();
+        let arms = plan.arms.iter().map(|arm| ArmValues {
+            name: arm.name.clone(),
+            version: arm.version.to_string(),
+            weight: arm.weight.to_string(),
+        });
+        let guardrails = plan.guardrails.iter().map(|guardrail| GuardrailValues {
+            metric: guardrail.metric.clone(),
+            direction: guardrail.direction.word().to_owned(),
+            margin: guardrail.margin.to_string(),
+        });
+        Self {
+            draft: experiment.id.to_string(),
+            name: plan.name.clone(),
+            hypothesis: plan.hypothesis.clone(),
+            prompt: plan.prompt.to_string(),
+            environment: plan.environment.clone(),
+            unit: plan.unit.word().to_owned(),
+            traffic: percent(plan.traffic),
+            primary_metric: plan.primary_metric.clone(),
+            decision: plan.decision.word().to_owned(),
+            alpha: plan.alpha.to_string(),
+            power: percent(plan.power),
+            baseline: percent(plan.baseline),
+            minimum_effect: percent(plan.minimum_effect),
+            units_per_day: plan
+                .units_per_day
+                .map(|units| units.to_string())
+                .unwrap_or_default(),
+            days: plan.days.map(|days| days.to_string()).unwrap_or_default(),
+            stop_on_guardrail: ticked(plan.auto_stop.guardrail),
+            stop_on_srm: ticked(plan.auto_stop.srm),
+            arms: arms.collect(),
+            guardrails: guardrails.collect(),
+        }
+    }
+
     /// Reads them one by one, from an address or from the controls of a form; lists end at their
     /// first row of which nothing is known.
     pub fn collect(get: impl Fn(&str) -> Option<String>) -> Self {
@@ -79,6 +121,7 @@ impl PlanValues {
             })
             .collect();
         Self {
+            draft: text("draft"),
             name: text("name"),
             hypothesis: text("hypothesis"),
             prompt: text("prompt"),
@@ -120,6 +163,7 @@ impl PlanValues {
     /// Names and values, as `collect` reads them.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let flat = [
+            ("draft", &self.draft),
             ("name", &self.name),
             ("hypothesis", &self.hypothesis),
             ("prompt", &self.prompt),
@@ -233,6 +277,11 @@ fn whole(text: &str) -> Value {
     let text = text.trim().trim_start_matches('v').replace(',', "");
     text.parse::<i64>()
         .map_or_else(|_| number(&text), |number| json!(number))
+}
+
+/// A proportion in percent, without the digits that binary fractions leave behind.
+fn percent(share: f64) -> String {
+    ((share * 1e8).round() / 1e6).to_string()
 }
 
 /// Percent as a proportion.

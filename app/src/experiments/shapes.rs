@@ -1,7 +1,10 @@
 //! What the pages of experiments show, as it travels from the server to the browser.
 
 use chrono::{DateTime, Utc};
-use domain::experiment::{ExperimentDetail, ExperimentRow};
+use domain::{
+    cache::{arms::ArmCache, estimate::Inputs},
+    experiment::{ExperimentDetail, ExperimentRow},
+};
 use serde::{Deserialize, Serialize};
 
 use super::plan::PlanValues;
@@ -33,6 +36,8 @@ pub struct PlanView {
     pub serving: Vec<(String, i32)>,
     /// Units a day as an earlier experiment on this prompt counted them, and its name.
     pub counted: Option<(f64, String)>,
+    /// How warm each arm would keep its prefix, as far as it is filled in.
+    pub warmth: Option<(Vec<ArmCache>, Inputs)>,
 }
 
 /// A version to choose.
@@ -57,6 +62,8 @@ pub struct ExperimentView {
     pub serving: Option<Served>,
     /// Whether a version may be deployed there without further evidence.
     pub is_open: bool,
+    /// How warm each arm keeps its prefix, and of which traffic that is said.
+    pub warmth: Option<(Vec<ArmCache>, Inputs)>,
     /// What is wrong with its numbers, before it is started.
     pub warning: Option<String>,
     /// The address of this server.

@@ -92,6 +92,7 @@ pub fn crumbs(project_name: &str, path: &str) -> Vec<Crumb> {
             way.push(Crumb::here(match rest.first().map(String::as_str) {
                 Some("keys") => "API keys",
                 Some("providers") => "Providers",
+                Some("prices") => "Prices",
                 Some("environments") => "Environments",
                 Some("alerts") => "Alerts",
                 Some("webhooks") => "Webhooks",

@@ -29,7 +29,9 @@ pub struct Membership {
     /// Whether they may create a project.
     pub may_create_projects: bool,
     /// How many alerts fired in the project when the page was asked for.
-    pub n_alerts: i64,
+    pub n_alerts: usize,
+    /// Promotions that wait for their approval.
+    pub n_approvals: usize,
     /// How they want it to look.
     pub appearance: Appearance,
 }
@@ -98,6 +100,10 @@ async fn load(request: &crate::context::Request, project: &str) -> Result<Member
     let projects = store::projects::of_person(&cx.store, person).await?;
     let may_create_projects =
         found.is_operator || projects.iter().any(|project| project.role == Role::Admin);
+    let n_alerts = store::alerts::n_firing(&cx.store, &cx.actor).await?;
+    let n_approvals = store::promotions::waiting_for(&cx.store, &cx.actor, cx.now)
+        .await?
+        .len();
     Ok(Membership {
         person,
         name: found.name,
@@ -105,7 +111,8 @@ async fn load(request: &crate::context::Request, project: &str) -> Result<Member
         project: cx.project,
         projects,
         may_create_projects,
-        n_alerts: store::alerts::n_firing(&cx.store, &cx.actor).await?,
+        n_alerts: usize::try_from(n_alerts).unwrap_or_default(),
+        n_approvals,
         appearance: request.appearance,
     })
 }

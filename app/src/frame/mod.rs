@@ -6,6 +6,7 @@ mod membership;
 mod palette;
 mod projects;
 mod rail;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -164,8 +165,10 @@ pub fn Frame() -> impl IntoView {
     match membership {
         Some(Ok(membership)) => {
             let loaded = membership.project.slug.clone();
+            let (n_approvals, n_alerts) = (membership.n_approvals, membership.n_alerts);
             provide_context(Arc::new(membership));
             provide_context(Feed::follow(project));
+            provide_context(waiting::Waiting::follow(n_approvals, n_alerts, project));
             provide_context(Toasts::new());
             arrival::watch();
             Effect::new(move |_| {

@@ -127,6 +127,7 @@ fn items(membership: &Membership, words: &str, found: &[Found]) -> Vec<Item> {
     page("Go to", Glyph::Users, "Members", "/settings");
     page("Go to", Glyph::Key, "API keys", "/settings/keys");
     page("Go to", Glyph::Layers, "Providers", "/settings/providers");
+    page("Go to", Glyph::Calculator, "Prices", "/settings/prices");
     page(
         "Go to",
         Glyph::Layers,
@@ -366,6 +367,7 @@ mod tests {
             projects: Vec::new(),
             may_create_projects: false,
             n_alerts: 0,
+            n_approvals: 0,
             appearance: super::super::Appearance::default(),
         }
     }

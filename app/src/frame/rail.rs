@@ -3,17 +3,14 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use super::{Density, Theme, use_membership};
-use crate::{
-    alerts::calls::count_alerts,
-    live::use_feed,
-    ui::{Glyph, Icon, Mark, who::initials},
-};
+use super::{Density, Theme, use_membership, waiting::Waiting};
+use crate::ui::{Glyph, Icon, Mark, who::initials};
 
 /// The rail; below 60 rem it is a drawer.
 #[component]
 pub fn Rail() -> impl IntoView {
-    let count = n_alerts();
+    let waiting = expect_context::<Waiting>();
+    let (n_approvals, n_alerts) = (waiting.n_approvals(), waiting.n_alerts());
     view! {
         <nav class="rail" id="rail" popover="auto" aria-label="Main">
             <div class="rail-head"><Projects/></div>
@@ -23,8 +20,8 @@ pub fn Rail() -> impl IntoView {
                 <RailLink glyph=Glyph::Layers word="Suites" rest="/suites"/>
                 <RailLink glyph=Glyph::Runs word="Runs" rest="/runs"/>
                 <RailLink glyph=Glyph::Experiments word="Experiments" rest="/experiments"/>
-                <RailLink glyph=Glyph::Shield word="Approvals" rest="/approvals"/>
-                <RailLink glyph=Glyph::Bell word="Alerts" rest="/alerts" count/>
+                <RailLink glyph=Glyph::Shield word="Approvals" rest="/approvals" count=(n_approvals, "waiting for you")/>
+                <RailLink glyph=Glyph::Bell word="Alerts" rest="/alerts" count=(n_alerts, "firing")/>
             </ul>
             <ul class="rail-links">
                 <RailLink glyph=Glyph::Audit word="Audit" rest="/audit"/>
@@ -44,9 +41,9 @@ fn RailLink(
     glyph: Glyph,
     word: &'static str,
     rest: &'static str,
-    /// A number behind the word; nothing when it is 0.
-    #[prop(optional, into)]
-    count: Option<Signal<i64>>,
+    /// How many there are of what, where that is worth saying.
+    #[prop(optional)]
+    count: Option<(Signal<usize>, &'static str)>,
 ) -> impl IntoView {
     let base = use_membership().href("");
     let href = format!("{base}{rest}");
@@ -57,38 +54,15 @@ fn RailLink(
             <a class="rail-link" href=href aria-current=move || is_current().then_some("page")>
                 <Icon glyph/>
                 {word}
-                {count.map(|count| {
-                    view! {
-                        <span class="count" data-tone="bad" hidden=move || count.get() == 0>
-                            {move || count.get()}<span class="sr-only">" firing"</span>
-                        </span>
-                    }
+                {count.map(|(n, of)| view! {
+                    <span class="rail-count num" hidden=move || n.get() == 0>
+                        {move || n.get()}
+                        <span class="sr-only">{format!(" {of}")}</span>
+                    </span>
                 })}
             </a>
         </li>
     }
-}
-
-/// How many alerts fire: as the document came, and asked anew whenever one changed.
-fn n_alerts() -> Signal<i64> {
-    let membership = use_membership();
-    let count = RwSignal::new(membership.n_alerts);
-    let heard = use_feed().heard(&["alert"]);
-    let project = membership.project.slug.clone();
-    Effect::new(move |before: Option<u64>| {
-        let now = heard.get();
-        if before.is_some_and(|before| before != now) {
-            let project = project.clone();
-            leptos::task::spawn_local(async move {
-                // The number stays as it was until it can be asked again.
-                if let Ok(n) = count_alerts(project).await {
-                    count.set(n);
-                }
-            });
-        }
-        now
-    });
-    count.into()
 }
 
 /// Whether a page, by its path within the project, is reached by way of that link.

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use domain::{
     alert::Alert,
+    experiment::ExperimentRow,
     prompt::Prompt,
-    release::{Consumer, Deployment},
+    release::{Consumer, Deployment, Promotion},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ pub struct Overview {
     pub needs: Vec<Need>,
     /// The last deployments, newest first.
     pub deployments: Vec<Recent>,
+    /// Experiments that run now, each with what can be said of it.
+    pub experiments: Vec<ExperimentRow>,
     /// Clients connected now.
     pub clients: Vec<Consumer>,
     /// The prompts changed last.
@@ -52,6 +55,21 @@ pub enum Need {
     Fires(Box<Alert>),
     /// An alert rolled a deployment back by itself.
     TakenBack(Deployment),
+    /// A promotion waits for nothing but the approval of the one who looks.
+    Approval(Promotion),
+    /// The newest version of a prompt failed its last gate.
+    GateFailed {
+        /// The prompt.
+        prompt: String,
+        /// Its newest version.
+        version: i32,
+        /// The candidate's run.
+        run: String,
+        /// What was found, in a sentence.
+        sentence: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// A client was told of a deployment and has not confirmed it.
     ClientBehind {
         /// The client.
@@ -100,19 +118,10 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
     .await?;
     let is_empty = prompts.items.is_empty();
 
-    let firing = store::alerts::Filter {
-        is_firing: Some(true),
-        ..store::alerts::Filter::default()
-    };
+    let waiting = store::promotions::waiting_for(store, actor, cx.now).await?;
+    let failing = store::gates::failing(store, actor).await?;
     let mut needs: Vec<Need> = taken_back(&history, cx.now).collect();
-    needs.extend(
-        store::alerts::list(store, actor, &firing, &PageRequest::first(8))
-            .await?
-            .items
-            .into_iter()
-            .filter(|alert| alert.acknowledged_at.is_none())
-            .map(|alert| Need::Fires(Box::new(alert))),
-    );
+    needs.extend(firing(&cx, &waiting, &failing).await?);
     needs.extend(
         clients
             .iter()
@@ -124,8 +133,17 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
             }),
     );
     needs.extend(broken_glass(&history, cx.now));
+    needs.extend(waiting.into_iter().map(Need::Approval));
+    needs.extend(failing.into_iter().map(gate_failed));
     needs.extend(prompts.items.iter().filter_map(ahead));
     needs.truncate(8);
+
+    let running = store::experiments::Filter {
+        status: Some(domain::experiment::Status::Running),
+        ..store::experiments::Filter::default()
+    };
+    let experiments =
+        store::experiments::rows(store, actor, &running, &PageRequest::first(5), cx.now).await?;
 
     let ids: Vec<_> = history
         .iter()
@@ -156,6 +174,7 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
     Ok(Overview {
         needs,
         deployments,
+        experiments: experiments.items,
         clients,
         prompts: prompts.items.into_iter().take(10).collect(),
         is_empty,
@@ -180,6 +199,44 @@ fn broken_glass(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Ite
         .map(Need::GlassBroken)
 }
 
+/// The alerts that fire and that nobody takes care of, but for those that say what stands here anyway.
+#[cfg(feature = "ssr")]
+async fn firing(
+    cx: &crate::context::Cx,
+    waiting: &[Promotion],
+    failing: &[store::gates::Failing],
+) -> Result<Vec<Need>, UiError> {
+    use domain::{alert::Kind, page::PageRequest};
+
+    let filter = store::alerts::Filter {
+        is_firing: Some(true),
+        ..store::alerts::Filter::default()
+    };
+    let found = store::alerts::list(&cx.store, &cx.actor, &filter, &PageRequest::first(50)).await?;
+    let is_said = |alert: &Alert| match alert.kind {
+        Kind::GateFailed => failing
+            .iter()
+            .any(|gate| Some(&gate.prompt) == alert.prompt.as_ref()),
+        Kind::ApprovalWaiting => waiting
+            .iter()
+            .any(|promotion| alert.href.ends_with(&promotion.id.to_string())),
+        Kind::Drifted
+        | Kind::Guardrail
+        | Kind::Srm
+        | Kind::PropagationStuck
+        | Kind::ErrorRate
+        | Kind::LatencyP95
+        | Kind::CostPerDay => false,
+    };
+    Ok(found
+        .items
+        .into_iter()
+        .filter(|alert| alert.acknowledged_at.is_none() && !is_said(alert))
+        .take(4)
+        .map(|alert| Need::Fires(Box::new(alert)))
+        .collect())
+}
+
 /// What an alert rolled back by itself stays on the first screen for a week.
 #[cfg(feature = "ssr")]
 fn taken_back(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Item = Need> + '_ {
@@ -196,6 +253,17 @@ fn taken_back(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Item 
         })
         .cloned()
         .map(Need::TakenBack)
+}
+
+#[cfg(feature = "ssr")]
+fn gate_failed(gate: store::gates::Failing) -> Need {
+    Need::GateFailed {
+        prompt: gate.prompt.to_string(),
+        version: gate.version,
+        run: gate.run.to_string(),
+        sentence: domain::gate::sentence(&gate.verdict),
+        at: gate.decided_at,
+    }
 }
 
 #[cfg(feature = "ssr")]

@@ -2,6 +2,7 @@
 //! the prompts that changed.
 
 mod calls;
+mod experiments;
 mod needs;
 
 use domain::{prompt::Prompt, release::Consumer};
@@ -19,7 +20,16 @@ use crate::{
 #[component]
 pub fn HomePage() -> impl IntoView {
     let project = use_project();
-    let heard = use_feed().heard(&["deployment", "clients", "prompt", "version", "alert"]);
+    let heard = use_feed().heard(&[
+        "deployment",
+        "clients",
+        "prompt",
+        "version",
+        "promotion",
+        "gate",
+        "experiment",
+        "alert",
+    ]);
     let overview = Resource::new(
         move || (project.get(), heard.get()),
         |(project, _)| calls::read_overview(project),
@@ -43,6 +53,7 @@ fn content(project: &str, overview: &Overview) -> AnyView {
         <PageHeader title="Overview"/>
         {needs::section(project, overview)}
         {deployments(project, overview)}
+        {experiments::section(project, overview)}
         <div class="split">
             {clients(overview)}
             {prompts(project, overview)}

@@ -84,6 +84,36 @@ fn words(project: &str, need: &Need, overview: &Overview) -> Words {
             href: deployment_address(project, &deployment.deployment_id.to_string()),
             verb: "Review",
         },
+        Need::Approval(promotion) => Words {
+            tone: "info",
+            glyph: Glyph::Shield,
+            what: format!(
+                "{} v{} waits for your approval to go to {}",
+                promotion.prompt, promotion.version, promotion.environment
+            ),
+            note: format!(
+                "“{}”, {} {}",
+                promotion.reason,
+                promotion.requested_by.name(),
+                in_a_sentence(promotion.requested_at, overview.now)
+            ),
+            href: format!("/p/{project}/approvals/{}", promotion.id),
+            verb: "Review",
+        },
+        Need::GateFailed {
+            prompt,
+            version,
+            run,
+            sentence,
+            at,
+        } => Words {
+            tone: "warn",
+            glyph: Glyph::Warn,
+            what: format!("{prompt} v{version} did not pass its gate"),
+            note: format!("{sentence} {}", in_a_sentence(*at, overview.now)),
+            href: format!("/p/{project}/runs/{run}"),
+            verb: "Look",
+        },
         Need::ClientBehind {
             consumer,
             environment,

@@ -9,7 +9,7 @@ use super::{
     links::ListQuery,
     shapes::{CompareView, EditView, HeadView, ListView, SaveOutcome, SettingsView, VersionsView},
 };
-use crate::error::UiError;
+use crate::{costs::Asked, error::UiError};
 
 #[cfg(feature = "ssr")]
 use super::gather;
@@ -49,9 +49,10 @@ pub async fn load_comparison(
     name: String,
     from: Option<i32>,
     to: Option<i32>,
+    #[server(default)] asked: Asked,
 ) -> Result<CompareView, UiError> {
     let cx = context::member(&project).await?;
-    gather::comparison(&cx, &name, from, to).await
+    gather::comparison(&cx, &name, from, to, asked).await
 }
 
 /// What a new version starts from: the one asked for, else the newest.
@@ -127,6 +128,28 @@ pub async fn describe_prompt(
     Ok(())
 }
 
+/// Sets the cache budget, and what is assumed of the traffic. An empty field sets nothing.
+#[server]
+pub async fn set_cache_settings(
+    project: String,
+    name: String,
+    #[server(default)] budget_usd_per_day: String,
+    #[server(default)] requests_per_hour: String,
+    #[server(default)] distinct_keys: String,
+) -> Result<(), UiError> {
+    use domain::cache::budget::CacheSettings;
+
+    let cx = context::member(&project).await?;
+    let name = gather::known(&name)?;
+    let wanted = CacheSettings {
+        budget_usd_per_day: gather::number("budget_usd_per_day", &budget_usd_per_day)?,
+        requests_per_hour: gather::number("requests_per_hour", &requests_per_hour)?,
+        distinct_keys: gather::number("distinct_keys", &distinct_keys)?,
+    };
+    store::cache_cost::set(&cx.store, &cx.actor, &name, wanted, cx.now).await?;
+    Ok(())
+}
+
 /// Moves a version along its life by hand: to testing, or giving it up.
 #[server]
 pub async fn set_status(
@@ -150,8 +173,13 @@ pub async fn promote(
     number: i32,
     place: String,
     reason: String,
+    #[server(default)] accept_cache_cost: Option<String>,
+    #[server(default)] at: String,
 ) -> Result<(), UiError> {
-    use store::releases::{Release, Seen};
+    use store::{
+        promotions::Terms,
+        releases::{Release, Seen},
+    };
 
     let cx = context::member(&project).await?;
     let name = gather::known(&name)?;
@@ -167,8 +195,13 @@ pub async fn promote(
         reason: reason.trim(),
         seen: Seen::Deployment(seen),
     };
+    let terms = Terms {
+        accept_cache_cost: accept_cache_cost.is_some(),
+        at: crate::approvals::when(&at)?,
+    };
+    let (store, by) = (&cx.store, &cx.actor);
     let promotion =
-        store::promotions::request(&cx.store, &cx.actor, &release, number, cx.now).await?;
+        store::promotions::request_on(store, by, &release, number, terms, cx.now).await?;
     let address = match promotion.deployment_id {
         Some(id) => super::links::deployment(&project, &id.to_string()),
         None => crate::approvals::address(&project, &promotion.id.to_string()),

@@ -1,6 +1,6 @@
 //! The Compare tab: what two versions differ in, what breaks for callers first.
 
-use domain::prompt::Version;
+use domain::{cache::estimate::Estimate, prompt::Version};
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
@@ -16,6 +16,7 @@ use super::{
     words,
 };
 use crate::{
+    costs::{CostBox, use_asked},
     error::UiError,
     live::use_feed,
     ui::{
@@ -44,13 +45,19 @@ impl Comparing {
             (number("from"), number("to"))
         });
         let heard = use_feed().heard(&["version", "deployment"]);
+        let asked = use_asked();
         let view = Resource::new(
-            move || (*tab.read() == "compare").then(|| (here.get(), wanted.get(), heard.get())),
+            move || {
+                let is_shown = *tab.read() == "compare";
+                is_shown.then(|| (here.get(), wanted.get(), asked.get(), heard.get()))
+            },
             async |wanted| match wanted {
                 None => Ok(None),
-                Some((here, (from, to), _)) => load_comparison(here.project, here.name, from, to)
-                    .await
-                    .map(Some),
+                Some((here, (from, to), asked, _)) => {
+                    load_comparison(here.project, here.name, from, to, asked)
+                        .await
+                        .map(Some)
+                }
             },
         );
         Self { view }
@@ -89,6 +96,7 @@ fn Shown(place: Place, shown: CompareView) -> impl IntoView {
         from,
         to,
         comparison,
+        cost,
     } = compared;
     let breaks = (comparison.broken().next().is_some())
         .then(|| view! { <Broken from=from.number to=to.number comparison=comparison.clone()/> });
@@ -108,7 +116,7 @@ fn Shown(place: Place, shown: CompareView) -> impl IntoView {
         {breaks}
         <div class="split" data-ratio="wide-first">
             <div class="stack">{body}</div>
-            <Consequences comparison from to/>
+            <Consequences comparison from to cost/>
         </div>
     }
     .into_any()
@@ -381,7 +389,17 @@ fn variable(row: VariableRow) -> impl IntoView {
 
 /// What follows from it: model, cache, and the two versions themselves.
 #[component]
-fn Consequences(comparison: Comparison, from: Version, to: Version) -> impl IntoView {
+fn Consequences(
+    comparison: Comparison,
+    from: Version,
+    to: Version,
+    cost: Estimate,
+) -> impl IntoView {
+    let kept = vec![
+        ("tab", "compare".to_owned()),
+        ("from", from.number.to_string()),
+        ("to", to.number.to_string()),
+    ];
     let model = comparison.model.iter().cloned().map(setting).collect_view();
     let has_model = !comparison.model.is_empty();
     let version = |version: Version| {
@@ -395,6 +413,7 @@ fn Consequences(comparison: Comparison, from: Version, to: Version) -> impl Into
         <aside class="evidence" aria-label="Consequences">
             {has_model.then(|| view! { <section><h3>"Model"</h3><dl class="facts">{model}</dl></section> })}
             <CacheBlocks cache=comparison.cache/>
+            <CostBox estimate=cost frozen=None kept/>
             <section><h3>"Versions"</h3><dl class="facts">{version(from)}{version(to)}</dl></section>
         </aside>
     }

@@ -16,7 +16,11 @@ use super::{
     },
     tree::Folder,
 };
-use crate::{context::Cx, error::UiError};
+use crate::{
+    context::Cx,
+    costs::{self, Asked},
+    error::UiError,
+};
 
 /// Versions offered for comparing.
 const MAX_CHOICES: u16 = 200;
@@ -111,7 +115,9 @@ pub async fn versions(
         .chain(number)
         .collect();
     let last_runs = crate::runs::gather::last_runs(cx, &prompt.name, &numbers).await?;
+    let cache = store::cache_cost::settings(&cx.store, &cx.actor, &prompt.name).await?;
     Ok(VersionsView {
+        cache_budget: cache.budget_usd_per_day,
         versions: listing.items,
         next_cursor: listing.next_cursor,
         chosen,
@@ -129,6 +135,7 @@ pub async fn comparison(
     name: &str,
     from: Option<i32>,
     to: Option<i32>,
+    asked: Asked,
 ) -> Result<CompareView, UiError> {
     let prompt = find(cx, name).await?;
     let page = PageRequest::first(MAX_CHOICES);
@@ -141,7 +148,9 @@ pub async fn comparison(
         (Some(from), Some(to)) => {
             let from = version(cx, &prompt.name, from).await?;
             let to = version(cx, &prompt.name, to).await?;
+            let versions = (Some(from.version.number), to.version.number);
             Some(Compared {
+                cost: costs::gather::change(cx, &prompt.name, PRODUCTION, versions, asked).await?,
                 comparison: compare(&from.content, &to.content),
                 from: from.version,
                 to: to.version,
@@ -173,6 +182,7 @@ pub async fn settings(cx: &Cx, name: &str) -> Result<SettingsView, UiError> {
     let prompt = find(cx, name).await?;
     let head = head(cx, name).await?;
     Ok(SettingsView {
+        cache: store::cache_cost::settings(&cx.store, &cx.actor, &prompt.name).await?,
         uses: uses(cx, &prompt.name).await?,
         description: prompt.description,
         tags: prompt.tags,
@@ -227,6 +237,17 @@ pub async fn save(
 /// A name from an address: one that cannot be is one that is not there.
 pub fn known(name: &str) -> Result<PromptName, UiError> {
     PromptName::parse(name).map_err(|_| missing("prompt"))
+}
+
+/// A number that may be left empty.
+pub fn number(field: &str, text: &str) -> Result<Option<f64>, UiError> {
+    match text.trim() {
+        "" => Ok(None),
+        text => text
+            .parse()
+            .map(Some)
+            .map_err(|_| UiError::Invalid(vec![FieldError::new(field, "must be a number")])),
+    }
 }
 
 /// Tags as people type them: with commas or spaces between them.

@@ -1,5 +1,6 @@
 //! Prompts: what do we have, what is live?
 
+mod budget;
 mod calls;
 mod compare;
 mod comparison;

@@ -1,7 +1,10 @@
 //! Putting a version into an environment: a dialog that says from what to what, and refuses in
 //! the words of the rule.
 
-use domain::prompt::{Environment, Serving};
+use domain::{
+    cache::budget::dollars,
+    prompt::{Environment, Serving},
+};
 use leptos::prelude::*;
 
 use super::{
@@ -9,6 +12,7 @@ use super::{
     shapes::{Place, VersionsView},
 };
 use crate::{
+    costs::AcceptCost,
     error::UiError,
     ui::{Dialog, DialogHead, Field, Glyph, Icon, Refusal},
 };
@@ -41,6 +45,13 @@ pub fn Promote(
     if choices.is_empty() {
         return ().into_any();
     }
+    let accept = shown.cache_budget.map(|budget| {
+        let why = format!(
+            "Asked for where it is expected to cost more than {} a day in cache misses.",
+            dollars(budget)
+        );
+        view! { <AcceptCost why/> }
+    });
     let choices = choices
         .into_iter()
         .enumerate()
@@ -65,6 +76,12 @@ pub fn Promote(
                     <Field id="promote-reason" label="Reason" is_optional=true hint="Goes to the audit log.">
                         <input class="input" id="promote-reason" name="reason" maxlength="1000" autocomplete="off"/>
                     </Field>
+                    <label class="choice">
+                        <input type="checkbox" name="at" value="quietest"/>
+                        <span>"Wait for the quietest hour"</span>
+                        <span class="hint">"By the requests that were reported there in the last 7 days."</span>
+                    </label>
+                    {accept}
                     <Refusal error/>
                 </div>
                 <footer class="dialog-foot">

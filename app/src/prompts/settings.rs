@@ -4,6 +4,7 @@ use domain::{actor::Permission, prompt::PRODUCTION};
 use leptos::prelude::*;
 
 use super::{
+    budget::{Budgeting, CacheBudget},
     calls::{DescribePrompt, load_settings},
     links,
     parts::{FormRefusal, Uses, field_error, refusal},
@@ -24,6 +25,7 @@ const FIELDS: &[(&str, &str)] = &[("description", "Description"), ("tags", "Tags
 pub struct Settings {
     view: Resource<Result<Option<SettingsView>, UiError>>,
     describing: Describing,
+    budget: Budgeting,
 }
 
 /// The description as it is being changed.
@@ -40,11 +42,13 @@ impl Settings {
     pub fn new(here: Memo<Here>, tab: Memo<String>) -> Self {
         let action = ServerAction::<DescribePrompt>::new();
         let error = refusal(action);
+        let budget = Budgeting::new();
         let heard = use_feed().heard(&["prompt", "deployment", "version"]);
         let view = Resource::new(
             move || {
                 let is_shown = *tab.read() == "settings";
-                is_shown.then(|| (here.get(), heard.get(), action.version().get()))
+                let done = (action.version().get(), budget.version());
+                is_shown.then(|| (here.get(), heard.get(), done))
             },
             async |wanted| match wanted {
                 None => Ok(None),
@@ -59,6 +63,7 @@ impl Settings {
                 description_error: field_error(error, "description"),
                 tags_error: field_error(error, "tags"),
             },
+            budget,
         }
     }
 }
@@ -73,6 +78,7 @@ pub fn SettingsTab(place: Place, settings: Settings) -> impl IntoView {
                 Some(shown) => view! {
                     <div class="stack" data-gap="wide" data-width="form">
                         <Describe place=place.clone() shown=shown.clone() describing=settings.describing/>
+                        <CacheBudget place=place.clone() set=shown.cache budget=settings.budget/>
                         <Fetch place=place.clone() shown=shown.clone()/>
                         <WhereUsed place=place.clone() shown=shown.clone()/>
                         <Facts shown/>

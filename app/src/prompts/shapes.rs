@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     actor::Who,
+    cache::{budget::CacheSettings, estimate::Estimate},
     content::Content,
     prompt::{Environment, FullVersion, Prompt, Serving, Version},
 };
@@ -96,6 +97,8 @@ pub struct VersionsView {
     pub active: Option<i32>,
     /// The last completed runs of these versions, where there are any.
     pub last_runs: Vec<LastRun>,
+    /// What changes may cost in cache misses a day, in US dollars.
+    pub cache_budget: Option<f64>,
     /// When this was read.
     pub now: DateTime<Utc>,
 }
@@ -131,6 +134,8 @@ pub struct Compared {
     pub to: Version,
     /// What differs.
     pub comparison: Comparison,
+    /// What the change costs in production's cache misses.
+    pub cost: Estimate,
 }
 
 /// The Edit tab.
@@ -170,6 +175,8 @@ pub struct SettingsView {
     pub n_connected: i64,
     /// Who includes it.
     pub uses: Vec<Use>,
+    /// What its changes may cost in cache misses.
+    pub cache: CacheSettings,
     /// When this was read.
     pub now: DateTime<Utc>,
 }

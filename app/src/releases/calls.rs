@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    cache::estimate::Estimate,
     diff::ContentDiff,
     prompt::Serving,
     release::{Deployment, Propagation},
@@ -9,7 +10,7 @@ use domain::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::error::UiError;
+use crate::{costs::Measured, error::UiError};
 
 /// What the roll-back page shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub struct RollBack {
     pub target: Option<i32>,
     /// What changes back, from what serves to the target.
     pub difference: Option<ContentDiff>,
+    /// What going back costs in cache misses.
+    pub cost: Option<Estimate>,
     /// Clients connected to the environment.
     pub n_clients: i64,
     /// Whether the one who looks may do it.
@@ -89,6 +92,12 @@ pub async fn roll_back_view(
         None => None,
         Some(target) => difference(&cx, &name, serving.version, target).await?,
     };
+    let cost = match target {
+        None => None,
+        Some(to) => {
+            Some(crate::costs::gather::rollback(&cx, &name, &serving.environment, to).await?)
+        }
+    };
     let covered =
         store::consumers::coverage(&cx.store, &cx.actor, serving.deployment_id, cx.now).await?;
     let may = cx
@@ -105,6 +114,7 @@ pub async fn roll_back_view(
         targets,
         target,
         difference,
+        cost,
         n_clients: covered.n_connected,
         may,
         now: cx.now,
@@ -166,6 +176,8 @@ pub async fn roll_back_to(
 pub struct Arrival {
     /// The deployment and its clients.
     pub propagation: Propagation,
+    /// What its caches wrote beside what was expected, where that was reckoned.
+    pub refill: Option<Measured>,
     /// Whether it still serves.
     pub is_current: bool,
     /// Whether the one who looks may roll back.
@@ -194,7 +206,9 @@ pub async fn read_arrival(project: String, id: String) -> Result<Arrival, UiErro
         .actor
         .may_in(domain::actor::Permission::RollBack, &deployment.environment)
         .is_ok();
+    let refill = crate::costs::gather::measured(&cx, id).await?;
     Ok(Arrival {
+        refill,
         propagation,
         is_current,
         may_roll_back,

@@ -9,6 +9,7 @@ use super::{
     prompt_address,
 };
 use crate::{
+    costs::MeasuredBox,
     frame::use_project,
     live::use_feed,
     ui::{
@@ -46,6 +47,10 @@ fn panel(
     let (title, lede, at) = (title(deployment), lede(deployment), deployment.deployed_at);
     let undo_form = undo_form(project, arrival, undo);
     let done = prompt_address(project, deployment.prompt.as_str());
+    let refill = arrival
+        .refill
+        .clone()
+        .map(|measured| view! { <MeasuredBox measured/> });
     let actions = move || {
         view! {
             {undo_form}
@@ -59,6 +64,7 @@ fn panel(
             <p role="status" class="lede">{status(&arrival.propagation, arrival.is_current)}</p>
             {stats(&arrival.propagation)}
             {clients(&arrival.propagation)}
+            {refill}
         </div>
     }
 }

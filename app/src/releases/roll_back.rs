@@ -10,6 +10,7 @@ use super::{
     prompt_address, roll_back_address,
 };
 use crate::{
+    costs::in_short,
     frame::use_project,
     ui::{Banner, Empty, Glyph, Icon, LoadedPage, PageHeader, Refusal, RelativeTime, Tone},
 };
@@ -120,6 +121,7 @@ fn RollBackForm(
                     </div>
                 </div>
                 <p>{consequence(view.n_clients, &environment)}</p>
+                {view.cost.as_ref().map(|cost| view! { <p>{in_short(cost)}</p> })}
                 {view.difference.as_ref().map(what_changes)}
                 {targets}
                 <div class="field">

@@ -41,6 +41,8 @@ pub async fn launch_eval(
     #[server(default)] repeats: String,
     #[server(default)] seed: String,
     #[server(default)] budget_usd: String,
+    #[server(default)] judge_provider: String,
+    #[server(default)] judge_model: String,
 ) -> Result<(), UiError> {
     use domain::{field::Fields, run::RunOptions};
     use store::runs::{NewRun, Subject};
@@ -56,7 +58,7 @@ pub async fn launch_eval(
         "",
         serde_json::json!({
             "tags": tags, "limit": typed(&limit), "repeats": typed(&repeats), "seed": typed(&seed),
-            "budget_usd": typed(&budget_usd),
+            "budget_usd": typed(&budget_usd), "judge": judge(&judge_provider, &judge_model),
         }),
     );
     let options = RunOptions::read(&mut fields);
@@ -89,6 +91,16 @@ fn typed(text: &str) -> serde_json::Value {
         .map(Into::into)
         .or_else(|_| text.parse::<f64>().map(Into::into))
         .unwrap_or_else(|_| text.into())
+}
+
+/// The judge as the API takes it; nobody chosen means the version's own model.
+#[cfg(feature = "ssr")]
+fn judge(provider: &str, model: &str) -> serde_json::Value {
+    let (provider, model) = (provider.trim(), model.trim());
+    if provider.is_empty() && model.is_empty() {
+        return serde_json::Value::Null;
+    }
+    serde_json::json!({ "provider": provider, "model": model })
 }
 
 /// Refusals of a launch name the control they are about.

@@ -115,6 +115,7 @@ async fn launch(
             versions: Vec::new(),
             version: None,
             tags: Vec::new(),
+            providers: Vec::new(),
             trouble: None,
         });
     };
@@ -147,8 +148,14 @@ async fn launch(
         versions,
         version,
         tags,
+        providers: providers(cx).await?,
         trouble,
     })
+}
+
+async fn providers(cx: &Cx) -> Result<Vec<String>, UiError> {
+    let found = store::providers::list(&cx.store, &cx.actor).await?;
+    Ok(found.into_iter().map(|provider| provider.name).collect())
 }
 
 /// What launching would refuse, said before anybody fills in a form.

@@ -34,6 +34,7 @@ pub struct Launching {
     repeats: Signal<Option<String>>,
     seed: Signal<Option<String>>,
     budget: Signal<Option<String>>,
+    judge: Signal<Option<String>>,
 }
 
 impl Launching {
@@ -41,6 +42,10 @@ impl Launching {
     pub fn new() -> Self {
         let action = ServerAction::new();
         let error = refusal(action);
+        let (by_provider, by_model) = (
+            field_error(error, "judge.provider"),
+            field_error(error, "judge.model"),
+        );
         let other = Signal::derive(move || {
             error.get().filter(|error| match error {
                 UiError::Invalid(errors) => errors.iter().any(|error| {
@@ -51,6 +56,8 @@ impl Launching {
                         "repeats",
                         "seed",
                         "budget_usd",
+                        "judge.provider",
+                        "judge.model",
                     ]
                     .contains(&error.field.as_str())
                 }),
@@ -66,6 +73,7 @@ impl Launching {
             repeats: field_error(error, "repeats"),
             seed: field_error(error, "seed"),
             budget: field_error(error, "budget_usd"),
+            judge: Signal::derive(move || by_provider.get().or_else(|| by_model.get())),
         }
     }
 }
@@ -227,6 +235,11 @@ fn Form(project: String, launch: LaunchView, launching: Launching) -> impl IntoV
             counted(u64::try_from(n).unwrap_or_default(), "case")
         ),
     };
+    let judges = launch
+        .providers
+        .iter()
+        .map(|name| view! { <option value=name.clone()>{format!("A model at {name}")}</option> })
+        .collect_view();
     let is_busy = move || action.pending().get().then_some("true");
     let settings = links::providers(&project);
     let provider_error = move || {
@@ -291,6 +304,17 @@ fn Form(project: String, launch: LaunchView, launching: Launching) -> impl IntoV
                     </Field>
                     <Field id="launch-budget" label="Budget, US dollars" is_optional=true hint="No call is made beyond it." error=launching.budget>
                         <input class="input" id="launch-budget" name="budget_usd" inputmode="decimal" data-align="end" aria-describedby=described_by("launch-budget") aria-invalid=invalid(launching.budget)/>
+                    </Field>
+                </div>
+                <div class="form-pair">
+                    <Field id="launch-judge" label="Judge" hint="Who grades model-graded scorers." error=launching.judge>
+                        <select class="input" id="launch-judge" name="judge_provider" aria-describedby=described_by("launch-judge") aria-invalid=invalid(launching.judge)>
+                            <option value="">"The version’s own model"</option>
+                            {judges}
+                        </select>
+                    </Field>
+                    <Field id="launch-judge-model" label="Judge’s model" is_optional=true hint="Its name at that provider.">
+                        <input class="input" id="launch-judge-model" name="judge_model" autocomplete="off" spellcheck="false" aria-describedby=described_by("launch-judge-model")/>
                     </Field>
                 </div>
             </div>

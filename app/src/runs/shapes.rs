@@ -59,6 +59,8 @@ pub struct LaunchView {
     pub version: Option<i32>,
     /// Tags of the chosen suite's first cases.
     pub tags: Vec<String>,
+    /// The providers that can judge.
+    pub providers: Vec<String>,
     /// What will keep the chosen version from running.
     pub trouble: Option<Trouble>,
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Role, Scope},
+    cost::KnownPrice,
     id::{KeyId, PersonId},
     project::{ApiKey, Member},
     prompt::Environment,
@@ -63,34 +64,33 @@ pub async fn add_member(
 #[server]
 pub async fn renew_link(project: String, person: PersonId) -> Result<Added, UiError> {
     let cx = crate::context::member(&project).await?;
-    cx.actor
-        .may(domain::actor::Permission::Administer)
-        .map_err(|denied| UiError::Denied(denied.to_string()))?;
-    let member = store::members::list(&cx.store, &cx.actor)
-        .await?
-        .into_iter()
-        .find(|member| member.id == person)
-        .ok_or_else(|| UiError::NotFound("member".to_owned()))?;
-    link_for(&cx, member).await
+    invite(&cx, person).await
 }
 
-/// Whoever holds the link becomes the person: it is made only for somebody whom no other
-/// project's admin has invited, and who has no password.
+/// A link where the member needs one; who has an account signs in with that.
 #[cfg(feature = "ssr")]
 async fn link_for(cx: &crate::context::Cx, member: Member) -> Result<Added, UiError> {
-    let is_ours = store::projects::of_person(&cx.store, member.id)
-        .await?
-        .len()
-        == 1;
-    if member.has_signed_up || !is_ours {
-        return Ok(Added {
-            name: member.name,
-            link: None,
-        });
+    let account = Added {
+        name: member.name,
+        link: None,
+    };
+    if member.has_signed_up {
+        return Ok(account);
     }
+    match invite(cx, member.id).await {
+        Err(UiError::Refused(_)) => Ok(account),
+        invited => invited,
+    }
+}
+
+#[cfg(feature = "ssr")]
+async fn invite(cx: &crate::context::Cx, person: PersonId) -> Result<Added, UiError> {
     let secret = random(store::secret::Secret::new_link())?;
-    let expires_at = cx.now + chrono::TimeDelta::days(LINK_DAYS);
-    store::people::keep_link(&cx.store, &secret.hash(), Some(member.id), expires_at).await?;
+    let link = store::members::NewLink {
+        token_hash: &secret.hash(),
+        expires_at: cx.now + chrono::TimeDelta::days(LINK_DAYS),
+    };
+    let member = store::members::invite(&cx.store, &cx.actor, person, link, cx.now).await?;
     let base = cx.public_url.trim_end_matches('/');
     Ok(Added {
         name: member.name,
@@ -278,6 +278,74 @@ pub async fn save_provider(
     // A plain form would come back to the provider it changed.
     leptos_axum::redirect(&format!("/p/{project}/settings/providers"));
     Ok(())
+}
+
+/// Every price the project sees, and when they were read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prices {
+    /// By provider and model, the newest of each first.
+    pub prices: Vec<KnownPrice>,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// The price table.
+#[server]
+pub async fn load_prices(project: String) -> Result<Prices, UiError> {
+    let cx = crate::context::member(&project).await?;
+    let prices = store::prices::list(&cx.store, &cx.actor).await?;
+    Ok(Prices {
+        prices,
+        now: cx.now,
+    })
+}
+
+/// Adds a price of the project's own, from the beginning of a day or a moment on, in UTC.
+#[server]
+pub async fn add_price(
+    project: String,
+    provider: String,
+    model: String,
+    input: String,
+    output: String,
+    #[server(default)] write_5m: String,
+    #[server(default)] write_1h: String,
+    #[server(default)] read: String,
+    #[server(default)] min_cacheable_tokens: String,
+    valid_from: String,
+) -> Result<(), UiError> {
+    use domain::{cost::Price, field::Fields};
+    use serde_json::json;
+
+    let cx = crate::context::member(&project).await?;
+    let from = match valid_from.trim() {
+        day if day.len() == 10 => format!("{day}T00:00:00Z"),
+        other => other.to_owned(),
+    };
+    let submitted = json!({
+        "provider": provider.trim(),
+        "model": model.trim(),
+        "input": amount(&input),
+        "output": amount(&output),
+        "write_5m": amount(&write_5m),
+        "write_1h": amount(&write_1h),
+        "read": amount(&read),
+        "min_cacheable_tokens": number(&min_cacheable_tokens),
+        "valid_from": from,
+    });
+    let new = Price::read(Fields::new("", submitted)).map_err(UiError::Invalid)?;
+    store::prices::add(&cx.store, &cx.actor, &new, cx.now).await?;
+    leptos_axum::redirect(&format!("/p/{project}/settings/prices"));
+    Ok(())
+}
+
+/// The same for a number of dollars.
+#[cfg(feature = "ssr")]
+fn amount(text: &str) -> serde_json::Value {
+    match text.trim() {
+        "" => serde_json::Value::Null,
+        text => text.parse::<f64>().map_or_else(|_| text.into(), Into::into),
+    }
 }
 
 /// A whole number as JSON; nothing if the field is empty, and the text, to be refused, if it

@@ -6,6 +6,7 @@ mod calls;
 mod environments;
 mod keys;
 mod members;
+mod prices;
 mod profile;
 mod providers;
 mod rule_form;
@@ -20,16 +21,18 @@ pub use alerts::AlertRulesPage;
 pub use environments::EnvironmentsPage;
 pub use keys::KeysPage;
 pub use members::MembersPage;
+pub use prices::PricesPage;
 pub use profile::ProfilePage;
 pub use providers::ProvidersPage;
 pub use webhook::WebhookPage;
 pub use webhooks::WebhooksPage;
 
 /// The pages, as the side lists them.
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 8] = [
     ("Members", "/settings"),
     ("API keys", "/settings/keys"),
     ("Providers", "/settings/providers"),
+    ("Prices", "/settings/prices"),
     ("Environments", "/settings/environments"),
     ("Alerts", "/settings/alerts"),
     ("Webhooks", "/settings/webhooks"),

@@ -42,8 +42,8 @@ pub fn Refusal(
     #[prop(into)]
     error: Signal<Option<UiError>>,
 ) -> impl IntoView {
+    // Content that is loaded again takes its signals along and stays on screen a moment longer.
     move || {
-        // Gone with the form it belonged to, when the page around was put together anew.
         error.try_get().flatten().map(|error| {
             let text = sentence(&error.to_string());
             view! { <Banner tone=Tone::Bad><p>{text}</p></Banner> }

@@ -15,6 +15,7 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 
 pub mod alerts;
 pub mod audit;
+pub mod cache_cost;
 pub mod changes;
 pub mod consumers;
 pub mod environments;

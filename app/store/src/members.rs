@@ -87,6 +87,66 @@ pub async fn add(
     })
 }
 
+/// A one-time link to choose a password with, by the hash of its secret.
+#[derive(Clone, Copy, Debug)]
+pub struct NewLink<'a> {
+    /// SHA-256 of the secret in the address.
+    pub token_hash: &'a [u8],
+    /// Until when it is good.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Keeps a link for a member who has no password yet; an older one stops working. Whoever holds the
+/// link becomes the person: it is refused for somebody who belongs to another project as well.
+pub async fn invite(
+    store: &Store,
+    by: &Actor,
+    person: PersonId,
+    link: NewLink<'_>,
+    now: DateTime<Utc>,
+) -> Result<Member> {
+    by.may(Permission::Administer)?;
+    let mut command = Command::begin(store, "invite_member", by, now).await?;
+    let member = sqlx::query_as!(
+        Member,
+        r#"select person_id as "id: PersonId", email, name, role as "role: Role", member.created_at,
+                  password_hash is not null as "has_signed_up!"
+           from member
+           join person using (person_id)
+           where project_id = $1 and person_id = $2
+           for update of person"#,
+        by.project.0,
+        person.0,
+    )
+    .fetch_optional(command.db())
+    .await?
+    .ok_or(Error::NotFound("member"))?;
+    let n_projects = sqlx::query_scalar!(
+        r#"select count(*) as "n!" from member where person_id = $1"#,
+        person.0
+    )
+    .fetch_one(command.db())
+    .await?;
+    if member.has_signed_up || n_projects != 1 {
+        return Err(Error::conflict(
+            "has_account",
+            format!(
+                "{} has an account, or an invitation to another project, and signs in with that",
+                member.name
+            ),
+        ));
+    }
+    people::write_link(command.db(), link.token_hash, Some(person), link.expires_at).await?;
+    command.record(
+        "member.invite",
+        &member.email,
+        json!({ "expires_at": link.expires_at }),
+    );
+    command.tell("member", json!({ "email": member.email }));
+    command.commit().await?;
+    Ok(member)
+}
+
 /// Gives a member another role. A project keeps at least one admin.
 pub async fn set_role(
     store: &Store,

@@ -9,6 +9,7 @@ use domain::{
     prompt::check_slug,
 };
 use serde_json::json;
+use sqlx::PgConnection;
 
 use crate::{Error, Result, Store, error::OnConstraint, new_id, projects, tx::Command};
 
@@ -148,12 +149,23 @@ pub async fn keep_link(
     expires_at: DateTime<Utc>,
 ) -> Result<()> {
     let mut tx = store.pool.begin().await?;
-    // A newer link replaces older ones for the same person.
+    write_link(&mut tx, token_hash, person, expires_at).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Keeps a link's hash instead of older ones for the same person.
+pub(crate) async fn write_link(
+    db: &mut PgConnection,
+    token_hash: &[u8],
+    person: Option<PersonId>,
+    expires_at: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
         "delete from set_up_link where person_id is not distinct from $1",
         person.map(|person| person.0)
     )
-    .execute(&mut *tx)
+    .execute(&mut *db)
     .await?;
     sqlx::query!(
         "insert into set_up_link (token_hash, person_id, expires_at) values ($1, $2, $3)",
@@ -161,9 +173,8 @@ pub async fn keep_link(
         person.map(|person| person.0),
         expires_at,
     )
-    .execute(&mut *tx)
+    .execute(db)
     .await?;
-    tx.commit().await?;
     Ok(())
 }
 

@@ -60,7 +60,7 @@ impl Place {
     }
 
     /// Locks the prompt and reads what serves: no release of this prompt interleaves with another.
-    async fn lock(
+    pub async fn lock(
         command: &mut Command,
         by: &Actor,
         release: &Release<'_>,
@@ -108,6 +108,18 @@ impl Place {
     /// The environment's row.
     pub const fn environment_id(&self) -> EnvironmentId {
         self.environment_id
+    }
+
+    /// Refuses when another version serves than the one that the cost was reckoned from.
+    pub fn check_serves(&self, number: Option<i32>) -> Result<()> {
+        match &self.current {
+            Some(current) if Some(current.number) != number => Err(Refusal::Overtaken {
+                serves: current.number,
+                environment: self.environment.clone(),
+            }
+            .into()),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Refuses what serves already.

@@ -7,27 +7,30 @@ use domain::{
     id::{DeploymentId, KeyId, PromotionId},
     prompt::{PromptName, check_prose},
     release::{
-        DeploymentKind, FullPromotion, MAX_REASON, Promotion, PromotionStatus, Refusal,
-        may_approve, open_status,
+        DeploymentKind, FullPromotion, MAX_REASON, Promotion, PromotionStatus, Refusal, open_status,
     },
 };
 use serde_json::json;
 use sqlx::{PgConnection, types::Json};
 
 use crate::{
-    Error, Result, Store,
+    Error, Result, Store, cache_cost,
     error::OnConstraint,
     new_id,
     place::{Place, find_version},
-    releases::{Release, Seen},
+    releases::Release,
     tx::Command,
 };
 
 mod evidence;
 mod read;
+mod terms;
+mod together;
 
 use evidence::Decided;
-pub use read::{Filter, find, list, n_open};
+pub use read::{Filter, cannot_approve, find, list, waiting_for};
+pub use terms::{At, Terms, objection, quietest};
+pub use together::{Due, due, execute_together};
 
 /// Requests that `version` serve the environment. What the environment's policy asks for and is
 /// not there yet, the answer names.
@@ -38,15 +41,44 @@ pub async fn request(
     version: i32,
     now: DateTime<Utc>,
 ) -> Result<Promotion> {
+    request_on(store, by, release, version, Terms::default(), now).await
+}
+
+/// The same on terms: with a yes to what it costs, or for a moment to come. Refused when it costs
+/// more than the prompt's budget and nobody said yes.
+pub async fn request_on(
+    store: &Store,
+    by: &Actor,
+    release: &Release<'_>,
+    version: i32,
+    terms: Terms,
+    now: DateTime<Utc>,
+) -> Result<Promotion> {
     by.may_in(Permission::RequestPromotion, release.environment)?;
+    terms.check(now)?;
+    // Reckoned before anything is locked; the lock then finds out whether it is still about what serves.
+    let (name, place) = (release.prompt, release.environment);
+    let reckoned = cache_cost::of_release(store, by.project, name, place, version, now).await?;
+    let window = match terms.at {
+        At::Quietest => Some(terms::window_of(store, by.project, name, place, now).await?),
+        At::Once | At::Moment(_) => None,
+    };
     let (mut command, place) = Place::open(store, "request_promotion", by, release, now).await?;
     let target = find_version(&mut command, place.prompt, version).await?;
     place.check_new(&target)?;
+    let cost = match reckoned {
+        None => None,
+        Some((serves, estimate)) => {
+            place.check_serves(serves)?;
+            let accepted = terms.accept_cache_cost;
+            Some(terms::agreed(&mut command, place.prompt, estimate, accepted, now).await?)
+        }
+    };
     let id: PromotionId = new_id();
     sqlx::query!(
         "insert into promotion
-             (promotion_id, prompt_id, environment_id, version_id, reason, status, requested_by, requested_at)
-         values ($1, $2, $3, $4, $5, 'waiting', $6, $7)",
+             (promotion_id, prompt_id, environment_id, version_id, reason, status, requested_by, requested_at, cache_cost)
+         values ($1, $2, $3, $4, $5, 'waiting', $6, $7, $8)",
         id.0,
         place.prompt.0,
         place.environment_id().0,
@@ -54,6 +86,7 @@ pub async fn request(
         release.reason,
         command.author(),
         now,
+        cost.map(|cost| json!(cost)),
     )
     .execute(command.db())
     .await
@@ -67,10 +100,11 @@ pub async fn request(
         )
     })?;
     place.start_testing(&mut command, &target).await?;
+    let moment = terms::write_moment(&mut command, id, terms.at, window, now).await?;
     let decided = evidence::load(command.db(), id, now).await?;
     let mut deployment_id = None;
     let mut status = open_status(&decided.missing);
-    if place.policy.asks_for_nothing() {
+    if place.policy.asks_for_nothing() && moment.is_none() {
         let target = find_version(&mut command, place.prompt, version).await?;
         let deployment = place
             .deploy(
@@ -82,6 +116,7 @@ pub async fn request(
             .await?;
         deployment_id = Some(deployment.deployment_id);
         status = PromotionStatus::Executed;
+        record_cost(&mut command, release.prompt, &decided);
     } else {
         command.record(
             "promotion.request",
@@ -89,20 +124,18 @@ pub async fn request(
             json!({
                 "promotion_id": id, "environment": release.environment, "after": { "version": version },
                 "reason": release.reason, "evidence": decided.evidence, "missing": decided.missing,
+                "at": moment.as_ref().map(|moment| moment.at), "window": moment.as_ref().and_then(|moment| moment.note.as_ref()),
             }),
         );
     }
     write_status(&mut command, id, status, &decided, deployment_id).await?;
     command.tell("promotion", json!({ "promotion": id, "status": status }));
     command.commit().await?;
+    let (execute_at, execute_note) = moment.map(|moment| (moment.at, moment.note)).unzip();
     Ok(Promotion {
         id,
         status,
-        missing: if deployment_id.is_some() {
-            Vec::new()
-        } else {
-            decided.missing
-        },
+        missing: decided.missing,
         prompt: release.prompt.clone(),
         environment: release.environment.to_owned(),
         version,
@@ -110,8 +143,26 @@ pub async fn request(
         requested_by: by.who.clone(),
         requested_at: now,
         deployment_id,
-        execute_at: None,
+        execute_at,
+        execute_note: execute_note.flatten(),
     })
+}
+
+/// Somebody said that it may cost more than the prompt's budget: that is not to be lost where the
+/// deployment's own entry is the only one.
+fn record_cost(command: &mut Command, prompt: &PromptName, decided: &Decided) {
+    if let Some(cost) = decided
+        .evidence
+        .cache_cost
+        .as_ref()
+        .filter(|cost| cost.accepted)
+    {
+        command.record(
+            "promotion.accept_cost",
+            prompt.as_str(),
+            json!({ "cache_cost": cost }),
+        );
+    }
 }
 
 /// A promotion that is to be decided: locked, with what it is decided on.
@@ -219,9 +270,10 @@ pub async fn approve(
     now: DateTime<Utc>,
 ) -> Result<FullPromotion> {
     check_comment(comment)?;
+    // The quietest hour is worked out when everything is there, and before anything is locked.
+    let window = terms::window_waited_for(store, by.project, id, now).await?;
     let mut open = Open::lock(store, "approve_promotion", by, id, seen, now).await?;
-    let (requesters, authors) = makers(open.command.db(), &open.decided).await?;
-    may_approve(by, &open.environment, &requesters, &authors)?;
+    open.check_may_approve(by).await?;
     let Some(by_id) = by.who.id() else {
         return Err(Refusal::NotAPerson.into());
     };
@@ -250,9 +302,14 @@ pub async fn approve(
     let status = open_status(&open.decided.missing);
     write_status(&mut open.command, id, status, &open.decided, None).await?;
     let missing = open.decided.missing.clone();
+    let window = window.filter(|_| status == PromotionStatus::Approved);
+    let note = window.as_ref().map(ToString::to_string);
+    if let Some(window) = window {
+        terms::write_moment(&mut open.command, id, At::Quietest, Some(window), now).await?;
+    }
     open.record(
         "promotion.approve",
-        json!({ "comment": comment, "missing": missing }),
+        json!({ "comment": comment, "missing": missing, "window": note }),
     );
     open.command
         .tell("promotion", json!({ "promotion": id, "status": status }));
@@ -270,8 +327,7 @@ pub async fn reject(
 ) -> Result<FullPromotion> {
     check_comment(reason)?;
     let mut open = Open::lock(store, "reject_promotion", by, id, None, now).await?;
-    let (requesters, authors) = makers(open.command.db(), &open.decided).await?;
-    may_approve(by, &open.environment, &requesters, &authors)?;
+    open.check_may_approve(by).await?;
     if reason.trim().is_empty() {
         return Err(Error::invalid("reason", "a rejection needs a reason"));
     }
@@ -350,13 +406,34 @@ pub async fn execute(
     at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<FullPromotion> {
-    if at.is_some_and(|at| at > now + chrono::TimeDelta::days(90)) {
-        return Err(Error::invalid("at", "must be within the next 90 days"));
-    }
-    if let Some(at) = at.filter(|at| *at > now) {
-        schedule(store, by, id, at, now).await?;
+    let terms = Terms {
+        at: at.map_or(At::Once, At::Moment),
+        ..Terms::default()
+    };
+    execute_on(store, by, id, terms, now).await
+}
+
+/// The same on terms: in the quietest hour, or with a yes to what it costs.
+pub async fn execute_on(
+    store: &Store,
+    by: &Actor,
+    id: PromotionId,
+    terms: Terms,
+    now: DateTime<Utc>,
+) -> Result<FullPromotion> {
+    terms.check(now)?;
+    let is_later = match terms.at {
+        At::Once => false,
+        At::Moment(at) => at > now,
+        At::Quietest => true,
+    };
+    if is_later {
+        schedule(store, by, id, terms, now).await?;
     } else {
-        serve(store, by, id, now).await?;
+        together::serve(store, by, &[id], terms.accept_cache_cost, now)
+            .await?
+            .pop()
+            .map_or(Ok(()), |(_, done)| done)?;
     }
     read_back(store, by, id, now).await
 }
@@ -365,25 +442,43 @@ async fn schedule(
     store: &Store,
     by: &Actor,
     id: PromotionId,
-    at: DateTime<Utc>,
+    terms: Terms,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let window = match terms.at {
+        At::Quietest => Some(terms::window_for(store, by.project, id, now).await?),
+        At::Once | At::Moment(_) => None,
+    };
     let mut open = Open::lock(store, "schedule_promotion", by, id, None, now).await?;
     by.may_in(Permission::RequestPromotion, &open.environment)?;
     open.check_complete()?;
-    sqlx::query!(
-        "update promotion set execute_at = $2 where promotion_id = $1",
-        id.0,
-        at
-    )
-    .execute(open.command.db())
-    .await?;
-    open.record("promotion.schedule", json!({ "at": at }));
+    open.agree(terms.accept_cache_cost, now).await?;
+    let moment = terms::write_moment(&mut open.command, id, terms.at, window, now).await?;
+    open.record(
+        "promotion.schedule",
+        json!({
+            "at": moment.as_ref().map(|moment| moment.at),
+            "window": moment.as_ref().and_then(|moment| moment.note.as_ref()),
+        }),
+    );
     open.command.tell("promotion", json!({ "promotion": id }));
     open.command.commit().await
 }
 
 impl Open {
+    /// Looks at the budget again: it, and what else was spent, may have changed meanwhile.
+    async fn agree(&mut self, accepts: bool, now: DateTime<Utc>) -> Result<()> {
+        terms::agree_again(&mut self.command, self.id, &mut self.decided, accepts, now).await
+    }
+
+    async fn check_may_approve(&mut self, by: &Actor) -> Result<()> {
+        let db = self.command.db();
+        match read::refusal(db, by, &self.environment, &self.decided).await? {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(()),
+        }
+    }
+
     fn check_complete(&self) -> Result<()> {
         if self.decided.missing.is_empty() {
             return Ok(());
@@ -396,95 +491,10 @@ impl Open {
     }
 }
 
-async fn serve(store: &Store, by: &Actor, id: PromotionId, now: DateTime<Utc>) -> Result<()> {
-    // Looked at first without a lock: a place is locked before its promotions, here as everywhere.
-    let found = read::load(store, by, id, now)
-        .await?
-        .ok_or(Error::NotFound("promotion"))?;
-    let promotion = found.promotion;
-    by.may_in(Permission::RequestPromotion, &promotion.environment)?;
-    if !promotion.status.is_open() {
-        return Err(Refusal::Over(promotion.status).into());
-    }
-    let release = Release {
-        prompt: &promotion.prompt,
-        environment: &promotion.environment,
-        reason: &promotion.reason,
-        seen: Seen::OnArrival,
-    };
-    let (mut command, place) = Place::open(store, "execute_promotion", by, &release, now).await?;
-    let status = sqlx::query_scalar!(
-        r#"select status as "status: PromotionStatus" from promotion where promotion_id = $1 for update"#,
-        id.0,
-    )
-    .fetch_one(command.db())
-    .await?;
-    if !status.is_open() {
-        return Err(Refusal::Over(status).into());
-    }
-    let decided = evidence::load(command.db(), id, now).await?;
-    if !decided.missing.is_empty() {
-        return Err(Refusal::Missing {
-            environment: promotion.environment.clone(),
-            missing: decided.missing,
-        }
-        .into());
-    }
-    let target = find_version(&mut command, place.prompt, promotion.version).await?;
-    let deployment = place
-        .deploy(
-            &mut command,
-            &target,
-            DeploymentKind::Promote,
-            &promotion.reason,
-        )
-        .await?;
-    write_status(
-        &mut command,
-        id,
-        PromotionStatus::Executed,
-        &decided,
-        Some(deployment.deployment_id),
-    )
-    .await?;
-    command.record(
-        "promotion.execute",
-        promotion.prompt.as_str(),
-        json!({
-            "promotion_id": id, "environment": promotion.environment, "version": promotion.version,
-            "evidence": decided.evidence, "deployment_id": deployment.deployment_id,
-        }),
-    );
-    command.tell(
-        "promotion",
-        json!({ "promotion": id, "status": "executed" }),
-    );
-    command.commit().await
-}
-
-/// Promotions whose moment has come, with their project and who scheduled them.
-pub async fn due(
-    store: &Store,
-    now: DateTime<Utc>,
-) -> Result<Vec<(domain::id::ProjectId, PromotionId)>> {
-    let rows = sqlx::query!(
-        r#"select project_id as "project: domain::id::ProjectId", promotion_id as "id: PromotionId"
-           from promotion
-           join prompt using (prompt_id)
-           where promotion.status in ('waiting', 'approved') and execute_at <= $1
-           order by execute_at
-           limit 100"#,
-        now,
-    )
-    .fetch_all(&store.pool)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.project, row.id)).collect())
-}
-
 /// Gives up the moment of a promotion that could not be executed then.
 pub async fn unschedule(store: &Store, id: PromotionId) -> Result<()> {
     sqlx::query!(
-        "update promotion set execute_at = null where promotion_id = $1",
+        "update promotion set execute_at = null, execute_window = null, execute_note = null where promotion_id = $1",
         id.0
     )
     .execute(&store.pool)
@@ -505,7 +515,8 @@ async fn write_status(
         "update promotion
          set status = $2, evidence = $3, deployment_id = $4,
              settled_by = case when $5 then $6::jsonb end, settled_at = case when $5 then $7::timestamptz end,
-             execute_at = case when $5 then null else execute_at end
+             execute_at = case when $5 then null else execute_at end,
+             execute_note = case when $5 then null else execute_note end
          where promotion_id = $1",
         id.0,
         status.word(),

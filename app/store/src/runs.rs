@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission, Who},
-    content::{Content, ContentHash, Model},
+    content::{Content, ContentHash},
     gate::Verdict,
     id::{CaseId, PromptId, ProviderId, RunId, SuiteId, VersionId},
     lifecycle::Status,
@@ -240,6 +240,7 @@ pub async fn launch(
     let mut command = Command::begin(store, "launch_run", by, now).await?;
     let prompt = prompts::lock(command.db(), by, new.prompt).await?;
     let subject = load_subject(&mut command, by, new.prompt, prompt, &new.subject).await?;
+    check_judge(&mut command, by, &new.options).await?;
     let selection = select_cases(&mut command, by, prompt, new.suite, &new.options).await?;
     let id = insert(
         &mut command,
@@ -293,7 +294,15 @@ pub(crate) async fn load_subject(
             versions::compose(command.db(), by, name, content).await?,
         ),
     };
-    let provider = provider_of(command, by, content.model.as_ref()).await?;
+    let provider = match &content.model {
+        Some(model) => provider_named(command, by, &model.provider).await?,
+        None => {
+            return Err(Error::conflict(
+                "no_model",
+                "this content names no model: save a version with a provider and a model, then run that",
+            ));
+        }
+    };
     let hash = content.hash();
     Ok(Loaded {
         version,
@@ -303,21 +312,11 @@ pub(crate) async fn load_subject(
     })
 }
 
-async fn provider_of(
-    command: &mut Command,
-    by: &Actor,
-    model: Option<&Model>,
-) -> Result<ProviderId> {
-    let Some(model) = model else {
-        return Err(Error::conflict(
-            "no_model",
-            "this content names no model: save a version with a provider and a model, then run that",
-        ));
-    };
+async fn provider_named(command: &mut Command, by: &Actor, name: &str) -> Result<ProviderId> {
     sqlx::query_scalar!(
         r#"select provider_id as "id: ProviderId" from provider where project_id = $1 and name = $2"#,
         by.project.0,
-        model.provider,
+        name,
     )
     .fetch_optional(command.db())
     .await?
@@ -325,11 +324,22 @@ async fn provider_of(
         Error::conflict(
             "provider_not_configured",
             format!(
-                "no provider named {} is configured: an admin adds it under Settings, Providers",
-                model.provider
+                "no provider named {name} is configured: an admin adds it under Settings, Providers"
             ),
         )
     })
+}
+
+/// A judge nobody can ask would fail every model-graded score of the run.
+pub(crate) async fn check_judge(
+    command: &mut Command,
+    by: &Actor,
+    options: &RunOptions,
+) -> Result<()> {
+    if let Some(judge) = &options.judge {
+        provider_named(command, by, &judge.provider).await?;
+    }
+    Ok(())
 }
 
 /// The cases of a run, and where they come from.

@@ -1,6 +1,7 @@
 //! The figures that the product promises, each measured against something on this machine in the
 //! same run: machines differ, ratios stay. `make bench` runs it; arguments choose some of them.
 
+mod evals;
 mod events;
 mod load;
 mod memory;
@@ -16,11 +17,12 @@ use std::path::Path;
 use anyhow::Context;
 use server::postgres::{self, Cluster};
 
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "size",
     "resolve",
     "rollback",
     "push",
+    "evals",
     "ingestion",
     "results",
     "pages",
@@ -68,6 +70,9 @@ async fn run(wanted: &[&str], url: &str) -> anyhow::Result<()> {
     }
     if wanted.contains(&"push") {
         push::measure_push(&world).await?;
+    }
+    if wanted.contains(&"evals") {
+        evals::measure(&world).await?;
     }
     if wanted.contains(&"ingestion") {
         events::measure_ingestion(url, &world).await?;

@@ -10,7 +10,7 @@ use domain::{
     project::Member,
 };
 use serde::Serialize;
-use store::secret::Secret;
+use store::{members::NewLink, secret::Secret};
 use utoipa::ToSchema;
 
 use super::{
@@ -96,15 +96,60 @@ pub async fn create(
     };
     let without_link = idempotency::Instead::of(&added);
     if !added.member.has_signed_up {
-        let token = Secret::new_link().map_err(|error| ApiError::internal(&error))?;
-        let expires_at = now + TimeDelta::days(LINK_DAYS);
-        let person = Some(added.member.id);
-        store::people::keep_link(&state.store, &token.hash(), person, expires_at).await?;
-        let base = &state.config.public_url;
-        added.set_up_link = Some(format!("{base}/set-up/{}", token.reveal()));
-        added.set_up_link_expires_at = Some(expires_at);
+        match invited(&state, &actor, added.member.id, &new_link()?, now).await {
+            Ok(invited) => added = invited,
+            // Invited by another project's admin already: that link is theirs.
+            Err(store::Error::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok((StatusCode::CREATED, without_link, Json(added)))
+}
+
+fn new_link() -> Result<Secret> {
+    Secret::new_link().map_err(|error| ApiError::internal(&error))
+}
+
+async fn invited(
+    state: &AppState,
+    by: &Actor,
+    person: PersonId,
+    token: &Secret,
+    now: DateTime<Utc>,
+) -> store::Result<Added> {
+    let expires_at = now + TimeDelta::days(LINK_DAYS);
+    let link = NewLink {
+        token_hash: &token.hash(),
+        expires_at,
+    };
+    let member = store::members::invite(&state.store, by, person, link, now).await?;
+    let base = &state.config.public_url;
+    Ok(Added {
+        member,
+        set_up_link: Some(format!("{base}/set-up/{}", token.reveal())),
+        set_up_link_expires_at: Some(expires_at),
+    })
+}
+
+/// Makes a new link for a member who has not chosen a password yet; the old one stops working.
+#[utoipa::path(post, path = "/members/{id}/set-up-link", tag = "people",
+    params(("id" = PersonId, Path, description = "the member")),
+    responses(
+        (status = 201, description = "the link, shown only now", body = Added),
+        (status = 409, description = "`has_account`"),
+    ))]
+pub async fn renew_link(
+    State(state): State<AppState>,
+    Caller(actor): Caller,
+    FromPath(id): FromPath<PersonId>,
+) -> Result<impl IntoResponse> {
+    let invited = invited(&state, &actor, id, &new_link()?, state.clock.now()).await?;
+    let without_link = idempotency::Instead::of(&Added {
+        member: invited.member.clone(),
+        set_up_link: None,
+        set_up_link_expires_at: invited.set_up_link_expires_at,
+    });
+    Ok((StatusCode::CREATED, without_link, Json(invited)))
 }
 
 /// What a member may do from now on.

@@ -5,6 +5,7 @@ mod alerts;
 mod audit;
 pub mod auth;
 pub mod body;
+mod cache_cost;
 mod cases;
 mod consumers;
 mod docs;
@@ -20,6 +21,7 @@ mod me;
 mod members;
 mod openapi;
 mod params;
+mod prices;
 mod promotions;
 mod prompts;
 mod providers;
@@ -134,8 +136,12 @@ fn control_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(webhooks::deliveries))
             .routes(routes!(webhooks::redeliver))
             .routes(routes!(stats::compute))
+            .routes(routes!(prices::list, prices::add))
+            .routes(routes!(cache_cost::estimate))
+            .routes(routes!(cache_cost::budget, cache_cost::set_budget))
             .routes(routes!(members::list, members::create))
             .routes(routes!(members::set_role, members::remove))
+            .routes(routes!(members::renew_link))
             .routes(routes!(keys::list, keys::create))
             .routes(routes!(keys::revoke))
             .routes(routes!(audit::list))

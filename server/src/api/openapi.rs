@@ -69,6 +69,7 @@ fn describe() -> Value {
             { "name": "evals", "description": "Golden suites, runs and the gate: what a version is held against." },
             { "name": "experiments", "description": "Versions side by side: who gets which, what came of it, whether to trust it; and the calculators." },
             { "name": "alerts", "description": "What people should look at, the rules that say so, and the webhooks that tell other systems." },
+            { "name": "costs", "description": "Prices, and what changes cost through the providers' caches." },
             { "name": "environments", "description": "Where versions serve, and what is asked before." },
             { "name": "people", "description": "Members and machines." },
             { "name": "audit", "description": "Who did what, when and why, chained by hashes." },

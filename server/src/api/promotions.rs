@@ -1,7 +1,7 @@
 //! Requests to serve a version.
 
 use axum::{Json, extract::State, http::StatusCode};
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use domain::{
     field::{FieldError, Fields},
     id::{DeploymentId, PromotionId},
@@ -11,7 +11,7 @@ use domain::{
 };
 use serde::Deserialize;
 use store::{
-    promotions::{self, Filter},
+    promotions::{self, At, Filter, Terms},
     releases::Release,
 };
 use utoipa::{IntoParams, ToSchema};
@@ -188,45 +188,65 @@ pub async fn cancel(
     Ok(Json(promotion))
 }
 
-/// When to execute.
+/// When to execute, and whether its cost is accepted.
 #[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `read_terms` reads")]
 pub struct When {
-    /// A moment to come; at once when left out.
-    at: Option<DateTime<Utc>>,
+    /// A moment to come, or `quietest` for the hour of the day in which the fewest requests come;
+    /// at once when left out.
+    #[schema(required = false)]
+    at: String,
+    /// It may cost more in cache misses than the prompt's budget.
+    #[schema(required = false)]
+    accept_cache_cost: bool,
 }
 
-impl Submitted for When {
-    fn parse(mut fields: Fields) -> Result<Self, Vec<FieldError>> {
-        let at = fields
-            .text("at")
-            .filter(|at| !at.is_empty())
-            .and_then(|at| {
-                DateTime::parse_from_rfc3339(&at)
-                    .map_err(|_| fields.refuse("at", "must be a time such as 2026-03-14T09:00:00Z"))
-                    .ok()
-            });
-        fields.finish(|| Self {
-            at: at.map(|at| at.to_utc()),
-        })
+fn read_terms(fields: &mut Fields) -> Terms {
+    let at = match fields.text("at").as_deref() {
+        None | Some("") => At::Once,
+        Some("quietest") => At::Quietest,
+        Some(at) => DateTime::parse_from_rfc3339(at).map_or_else(
+            |_| {
+                let words = "must be `quietest` or a time such as 2026-03-14T09:00:00Z";
+                fields.refuse("at", words);
+                At::Once
+            },
+            |at| At::Moment(at.to_utc()),
+        ),
+    };
+    Terms {
+        at,
+        accept_cache_cost: fields.boolean("accept_cache_cost").unwrap_or_default(),
     }
 }
 
-/// Executes what is approved, now or at a set time.
+/// On what terms to execute.
+pub struct ExecuteOn(Terms);
+
+impl Submitted for ExecuteOn {
+    fn parse(mut fields: Fields) -> Result<Self, Vec<FieldError>> {
+        let terms = read_terms(&mut fields);
+        fields.finish(|| Self(terms))
+    }
+}
+
+/// Executes what is approved: now, at a set time, or in the quietest hour.
 #[utoipa::path(post, path = "/promotions/{id}/execute", tag = "releases", request_body = When,
     params(("id" = String, Path, description = "the promotion")),
     responses(
         (status = 200, description = "as it is now", body = FullPromotion),
         (status = 403, description = "`environment_protected` names what is missing"),
-        (status = 409, description = "`promotion_over`, `already_serving` or `overtaken`"),
+        (status = 409, description = "`promotion_over`, `already_serving`, `overtaken` or `no_quietest_hour`"),
+        (status = 422, description = "also when it costs more than the prompt's cache budget and `accept_cache_cost` is not true"),
     ))]
 pub async fn execute(
     State(state): State<AppState>,
     Caller(actor): Caller,
     FromPath(id): FromPath<PromotionId>,
-    MaybeBody(when): MaybeBody<When>,
+    MaybeBody(ExecuteOn(terms)): MaybeBody<ExecuteOn>,
 ) -> Result<Json<FullPromotion>> {
     let now = state.clock.now();
-    let promotion = promotions::execute(&state.store, &actor, id, when.at, now).await?;
+    let promotion = promotions::execute_on(&state.store, &actor, id, terms, now).await?;
     Ok(Json(promotion))
 }
 
@@ -271,6 +291,13 @@ pub struct NewPromotion {
     reason: String,
     /// The deployment that is to be replaced: when something else serves by now, that is a conflict.
     expected_deployment: Option<DeploymentId>,
+    /// A moment to come, or `quietest` for the hour of the day in which the fewest requests come;
+    /// as soon as nothing is missing when left out.
+    #[schema(required = false, value_type = String)]
+    at: At,
+    /// It may cost more in cache misses than the prompt's budget.
+    #[schema(required = false)]
+    accept_cache_cost: bool,
 }
 
 impl Submitted for NewPromotion {
@@ -280,12 +307,18 @@ impl Submitted for NewPromotion {
         let version = number(&mut fields, "version");
         let reason = fields.text("reason").unwrap_or_default();
         let expected_deployment = id(&mut fields, "expected_deployment");
+        let Terms {
+            at,
+            accept_cache_cost,
+        } = read_terms(&mut fields);
         built(fields, || {
             Some(Self {
                 environment,
                 version: version?,
                 reason,
                 expected_deployment,
+                at,
+                accept_cache_cost,
             })
         })
     }
@@ -296,7 +329,8 @@ impl Submitted for NewPromotion {
     params(("name" = String, Path, description = "the prompt; `/` as %2F")),
     responses(
         (status = 201, description = "`executed`, or what is still missing", body = Promotion),
-        (status = 409, description = "`already_serving`, `promotion_open` or `overtaken`"),
+        (status = 409, description = "`already_serving`, `promotion_open`, `overtaken` or `no_quietest_hour`"),
+        (status = 422, description = "also when it costs more than the prompt's cache budget and `accept_cache_cost` is not true"),
     ))]
 pub async fn create(
     State(state): State<AppState>,
@@ -311,6 +345,11 @@ pub async fn create(
         seen: releases::seen(new.expected_deployment),
     };
     let now = state.clock.now();
-    let promotion = promotions::request(&state.store, &actor, &release, new.version, now).await?;
+    let terms = Terms {
+        at: new.at,
+        accept_cache_cost: new.accept_cache_cost,
+    };
+    let promotion =
+        promotions::request_on(&state.store, &actor, &release, new.version, terms, now).await?;
     Ok((StatusCode::CREATED, Json(promotion)))
 }

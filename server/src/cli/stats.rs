@@ -449,6 +449,15 @@ mod tests {
         let found =
             ask("simulate --n 200 --baseline 0.8 --threshold 0.05 --tests 200 --looks 10").unwrap();
         assert_eq!(found["tests"], 200);
+        let found = ask("cache-cost --requests-per-hour 10000 --tokens 5120 --distinct-keys 1 --ttft-ms 2000 --write 3.75 --read 0.3").unwrap();
+        assert_eq!(
+            format!("{:.4}", found["upper_bound_usd"].as_f64().unwrap()),
+            "16.0000"
+        );
+        assert_eq!(
+            format!("{:.4}", found["expected_usd"].as_f64().unwrap()),
+            "0.1158"
+        );
         assert_eq!(
             ask("assign --salt exp-1 user-1 user-2").unwrap(),
             ask("assign --salt exp-1 --weights 5,5 user-1 user-2").unwrap()

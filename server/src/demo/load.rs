@@ -5,15 +5,16 @@ use anyhow::{Context, anyhow, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     actor::{Actor, Scope},
+    cache::budget::CacheSettings,
     field::Fields,
     page::PageRequest,
-    prompt::PRODUCTION,
+    prompt::{PRODUCTION, PromptName},
     provider::NewProvider,
     release::Policy,
 };
 use serde_json::json;
 use store::{
-    Store, audit, environments,
+    Store, audit, cache_cost, environments,
     keys::{self, NewKey},
     members, people, projects, providers,
     secret::Secret,
@@ -99,6 +100,12 @@ pub async fn load(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
     experiments::fill(store, &operator, now)
         .await
         .context("the demo's experiments")?;
+    let handbook = PromptName::parse("support/shop-handbook")?;
+    let budget = CacheSettings {
+        budget_usd_per_day: Some(0.25),
+        ..CacheSettings::default()
+    };
+    cache_cost::set(store, &operator, &handbook, budget, now).await?;
     Ok(operator)
 }
 

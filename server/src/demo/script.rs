@@ -38,6 +38,7 @@ const FILES: &[(&str, &str)] = files![
     "snippets-tone-of-voice.json",
     "sql-helper.json",
     "support-refund-policy.json",
+    "support-shop-handbook.json",
     "support-summarise-thread.json",
     "support-triage.json",
     "translate-ui-strings.json",

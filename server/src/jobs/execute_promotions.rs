@@ -25,7 +25,7 @@ pub async fn keep_on(tools: Tools) {
 
 async fn execute_all(tools: &Tools) -> store::Result<()> {
     let now = tools.clock.now();
-    for (project, id) in promotions::due(&tools.store, now).await? {
+    for promotions::Due { project, ids } in promotions::due(&tools.store, now).await? {
         let scheduler = Actor {
             who: Who::System {
                 name: "schedule".to_owned(),
@@ -33,10 +33,18 @@ async fn execute_all(tools: &Tools) -> store::Result<()> {
             project,
             grant: Grant::Operator,
         };
-        match promotions::execute(&tools.store, &scheduler, id, None, now).await {
-            Ok(_) => {}
+        // What is due for the same prompt in the same place goes together.
+        let done = match promotions::execute_together(&tools.store, &scheduler, &ids, now).await {
+            Ok(done) => done,
             Err(error @ store::Error::Unavailable(_)) => return Err(error),
             Err(error) => {
+                let words = error.to_string();
+                let refused = |id: &_| (*id, Err(store::Error::conflict("not_executed", &words)));
+                ids.iter().map(refused).collect()
+            }
+        };
+        for (id, done) in done {
+            if let Err(error) = done {
                 tracing::warn!(promotion = %id, %error, "a scheduled promotion was not executed");
                 let words = format!("It was due and could not be executed: {error}.");
                 promotions::comment(&tools.store, &scheduler, id, &words, now).await?;

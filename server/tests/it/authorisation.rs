@@ -14,6 +14,7 @@ use sqlx::PgPool;
 use crate::support::{Answer, Client, TestApp, TestProject, evals, text};
 
 /// What a route asks for.
+#[derive(Clone, Copy)]
 struct Row {
     route: &'static str,
     /// The weakest role that may; none: people may not, it takes a key.
@@ -95,7 +96,7 @@ fn plan() -> Value {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 81] = [
+const ROWS: &[Row] = &[
     keys_only("GET /prompts/{name}/resolve", Refused, NotFound, nothing),
     keys_only("POST /prompts/{name}/render", Refused, NotFound, || json!({})),
     keys_only("GET /stream", Refused, Own, nothing),
@@ -125,6 +126,11 @@ const ROWS: [Row; 81] = [
     row("GET /environments", Viewer, PromptsRead, Allowed, Own, nothing),
     row("POST /environments", Admin, Scope::Admin, Unbound, Own, || json!({ "name": "qa" })),
     row("PATCH /environments/{name}", Admin, Scope::Admin, Refused, Own, || json!({ "policy": { "gate": false } })),
+    row("GET /prices", Viewer, PromptsRead, Allowed, Own, nothing),
+    row("POST /prices", Admin, Scope::Admin, Unbound, Own, || json!({ "provider": "ours", "model": uuid::Uuid::new_v4(), "input": 1, "output": 2, "valid_from": "2026-01-01T00:00:00Z" })),
+    row("GET /prompts/{name}/cache-cost", Viewer, PromptsRead, Allowed, NotFound, nothing),
+    row("GET /prompts/{name}/cache-budget", Viewer, PromptsRead, Allowed, NotFound, nothing),
+    row("PUT /prompts/{name}/cache-budget", Admin, Scope::Admin, Unbound, NotFound, || json!({ "budget_usd_per_day": 1.5 })),
     row("GET /promotions", Viewer, PromptsRead, Allowed, Own, nothing),
     row("GET /promotions/{id}", Viewer, PromptsRead, Allowed, NotFound, nothing),
     row("POST /promotions/{id}/comments", Viewer, PromptsRead, Allowed, NotFound, || json!({ "text": "why?" })),
@@ -176,6 +182,7 @@ const ROWS: [Row; 81] = [
     row("GET /members", Viewer, Scope::Admin, Allowed, Own, nothing),
     row("POST /members", Admin, Scope::Admin, Unbound, Own, || json!({ "email": format!("{}@x.test", uuid::Uuid::new_v4().simple()), "name": "N", "role": "viewer" })),
     row("PATCH /members/{id}", Admin, Scope::Admin, Unbound, NotFound, || json!({ "role": "editor" })),
+    row("POST /members/{id}/set-up-link", Admin, Scope::Admin, Unbound, NotFound, nothing),
     row("DELETE /members/{id}", Admin, Scope::Admin, Unbound, NotFound, nothing),
     row("GET /keys", Viewer, Scope::Admin, Allowed, Own, nothing),
     row("POST /keys", Admin, Scope::Admin, Unbound, Own, || json!({ "name": "k", "scopes": ["prompts:read"] })),
@@ -212,7 +219,8 @@ fn rows() -> impl Iterator<Item = Row> {
     let webhooks = LIKE_WEBHOOKS
         .into_iter()
         .map(|route| row(route, Admin, Scope::Admin, Unbound, NotFound, nothing));
-    ROWS.into_iter()
+    ROWS.iter()
+        .copied()
         .chain(verify)
         .chain(changes)
         .chain(webhooks)

@@ -186,7 +186,44 @@ async fn a_link_that_was_not_used_in_time_is_worth_nothing(pool: PgPool) {
         &app.anybody().form(link, &[("password", PASSWORD)]).await,
         &format!("{link}?error="),
     );
-    // Out and in again makes a new one.
+    // An admin makes a new one, and only the newest is good.
+    let renew = format!(
+        "/api/v1/members/{}/set-up-link",
+        added["id"].as_str().unwrap()
+    );
+    let older = key.post(&renew, &json!({})).await.created();
+    let newer = key.post(&renew, &json!({})).await.created();
+    let secret = |added: &serde_json::Value| {
+        let link = added["set_up_link"].as_str().unwrap();
+        link.strip_prefix("http://cueline.test").unwrap().to_owned()
+    };
+    assert_ne!(secret(&older), secret(&newer));
+    leads_to(
+        &app.anybody()
+            .form(&secret(&older), &[("password", PASSWORD)])
+            .await,
+        &format!("{}?error=", secret(&older)),
+    );
+    // Another project's admin gets none: with it they would become this person here.
+    let zoo = app.project("zoo").await;
+    let elsewhere = zoo.admin_key().await;
+    let theirs = elsewhere.post("/api/v1/members", &invite).await.created();
+    assert_eq!(
+        (&theirs["has_signed_up"], &theirs["set_up_link"]),
+        (&json!(false), &json!(null))
+    );
+    elsewhere
+        .post(&renew, &json!({}))
+        .await
+        .problem(409, "has_account");
+    elsewhere
+        .delete(&format!(
+            "/api/v1/members/{}",
+            added["id"].as_str().unwrap()
+        ))
+        .await
+        .is(204);
+    // Out and in again makes a new one, too.
     key.delete(&format!(
         "/api/v1/members/{}",
         added["id"].as_str().unwrap()

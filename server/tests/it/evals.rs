@@ -39,6 +39,29 @@ async fn scene(
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_judge_that_nobody_can_ask_is_refused_before_anything_runs(pool: PgPool) {
+    let app = TestApp::start(&pool).await;
+    let provider = evals::echo().await;
+    let (admin, suite) = scene(&app, &provider, &["echo"], 1).await;
+    let body =
+        |judge: Value| json!({ "prompt": "p", "version": 1, "suite": suite, "judge": judge });
+    let refused = admin
+        .post(
+            "/api/v1/runs",
+            &body(json!({ "provider": "nobody", "model": "m" })),
+        )
+        .await
+        .problem(409, "provider_not_configured");
+    assert!(refused["detail"].as_str().unwrap().contains("nobody"));
+    let halved = body(json!({ "provider": "test" }));
+    admin
+        .post("/api/v1/runs", &halved)
+        .await
+        .problem(422, "invalid");
+    assert_eq!(admin.get("/api/v1/runs").await.ok()["items"], json!([]));
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
 async fn a_run_answers_every_case_once(pool: PgPool) {
     let app = TestApp::start(&pool).await;
     let provider = evals::echo().await;

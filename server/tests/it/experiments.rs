@@ -342,7 +342,21 @@ async fn calculators_answer_whoever_is_known(pool: PgPool) {
     let cost = json!({ "requests_per_hour": 10_000, "tokens": 5_120, "distinct_keys": 1, "ttft_ms": 2_000 });
     let given = json!({ "prices": { "write": 3.75, "read": 0.3 } }).merged(cost.clone());
     let found = key.post("/api/v1/stats/cache-cost", &given).await.ok();
-    assert!((found["upper_bound_usd"].as_f64().unwrap() - 16.0).abs() < 1e-9);
+    // The figures of the release: $16.00 at worst, $0.1158 expected for one shared prefix.
+    assert_eq!(
+        format!("{:.4}", found["upper_bound_usd"].as_f64().unwrap()),
+        "16.0000"
+    );
+    assert_eq!(
+        format!("{:.4}", found["expected_usd"].as_f64().unwrap()),
+        "0.1158"
+    );
+    let named =
+        json!({ "provider": "anthropic", "model": "claude-sonnet-4-6" }).merged(cost.clone());
+    assert_eq!(
+        key.post("/api/v1/stats/cache-cost", &named).await.ok(),
+        found
+    );
     let unknown = json!({ "provider": "nobody", "model": "nothing" }).merged(cost);
     assert_eq!(
         key.post("/api/v1/stats/cache-cost", &unknown).await.status,

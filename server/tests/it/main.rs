@@ -10,6 +10,7 @@ mod audit;
 mod authorisation;
 mod bad_input;
 mod browsers;
+mod cache_cost;
 mod database_away;
 mod evals;
 mod events;

@@ -62,6 +62,8 @@ pub struct InvalidationCost {
 /// Why a change costs nothing through the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Free {
+    /// Nothing served before, so nothing is warm.
+    NothingServed,
     /// Nothing that is cached changed.
     Unchanged,
     /// The change is behind the last breakpoint.
@@ -78,6 +80,7 @@ pub enum Free {
 impl std::fmt::Display for Free {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::NothingServed => f.write_str("nothing served here before, so nothing is cached"),
             Self::Unchanged => f.write_str("nothing that is cached changed"),
             Self::BehindLastBreakpoint => f.write_str(
                 "the change is behind the last cache breakpoint: the prefix before it stays warm",
@@ -146,23 +149,31 @@ pub fn invalidation_cost(traffic: Traffic, prices: Prices) -> Option<Invalidatio
     })
 }
 
-/// What going back costs, `seconds_ago` seconds after a change: while the old prefix is still
-/// warm nothing; later as much as any change. A key whose old prefix was not used in between
-/// cools when the time to live is over.
+/// What going back costs, `seconds_ago` seconds after a change. A key's old prefix is still warm if
+/// it was used within the time to live before now, which after those seconds is so unless its last
+/// call came too early before the change: K·(e^(−λ(TTL−s)) − e^(−λ·TTL)) keys cooled down
+/// meanwhile, and each is written again by its next call. After the time to live everything is
+/// cold, and it costs what any change costs.
 pub fn rollback_cost(
     traffic: Traffic,
     prices: Prices,
     seconds_ago: f64,
 ) -> Option<InvalidationCost> {
     let cost = invalidation_cost(traffic, prices)?;
-    Some(if seconds_ago < TTL_SECONDS {
-        InvalidationCost {
-            expected_usd: 0.0,
-            expected_writes: 0.0,
-            ..cost
-        }
-    } else {
-        cost
+    let seconds = seconds_ago.max(0.0);
+    if seconds >= TTL_SECONDS || !seconds.is_finite() {
+        return Some(cost);
+    }
+    let keys = traffic.distinct_keys;
+    let per_key = traffic.requests_per_hour / 3_600.0 / keys;
+    let cooled = (-per_key * (TTL_SECONDS - seconds)).exp() - (-per_key * TTL_SECONDS).exp();
+    let expected_writes = keys * cooled * -(-per_key * TTL_SECONDS).exp_m1();
+    let tokens = traffic.tokens / PER_TOKENS;
+    let expected_usd = expected_writes * tokens * (prices.write - prices.read).max(0.0);
+    Some(InvalidationCost {
+        expected_usd: expected_usd.min(cost.expected_usd),
+        expected_writes: expected_writes.min(cost.expected_writes),
+        ..cost
     })
 }
 
@@ -187,6 +198,9 @@ pub fn cold_arm_warning(arm: &str, share: f64, traffic: Traffic) -> Option<Strin
         )
     })
 }
+
+#[cfg(test)]
+mod simulation;
 
 #[cfg(test)]
 mod tests {
@@ -236,12 +250,12 @@ mod tests {
 
     #[test]
     fn a_quick_rollback_is_free() {
-        assert!(
-            rollback_cost(traffic(10.0), PRICES, 60.0)
-                .unwrap()
-                .expected_usd
-                <= 0.0
-        );
+        let soon = rollback_cost(traffic(10.0), PRICES, 60.0).unwrap();
+        assert!(soon.expected_usd < 1e-9, "{soon:?}");
+        // Ten thousand conversations: some of them cooled in the minute.
+        let some = rollback_cost(traffic(10_000.0), PRICES, 60.0).unwrap();
+        let all = invalidation_cost(traffic(10_000.0), PRICES).unwrap();
+        assert!(some.expected_usd > 0.0 && some.expected_usd < all.expected_usd / 5.0);
         assert_eq!(
             rollback_cost(traffic(10.0), PRICES, 600.0),
             invalidation_cost(traffic(10.0), PRICES)

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Policy, PromotionStatus};
 use crate::{
     actor::Who,
+    cache::budget::CacheEvidence,
     content::ContentHash,
     gate::Verdict,
     id::{RunId, SuiteId},
@@ -26,6 +27,9 @@ pub struct Evidence {
     pub newest: i32,
     /// The gate run that counts, if there is one.
     pub gate: Option<GateEvidence>,
+    /// What the change costs in cache misses, as it was reckoned when the promotion was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_cost: Option<CacheEvidence>,
 }
 
 /// A decided gate run on the same content.
@@ -54,7 +58,8 @@ pub struct GateEvidence {
 pub const MAX_AGE_HOURS: u32 = 7 * 24;
 
 impl Evidence {
-    /// Names the evidence: SHA-256 over its JSON, lower-case hex. What only ages does not change it.
+    /// Names the evidence: SHA-256 over its JSON, lower-case hex. What only ages does not change it,
+    /// and the cache's cost is frozen with the request.
     #[must_use]
     pub fn hash(&self) -> String {
         let gate = self
@@ -176,6 +181,7 @@ mod tests {
                 sentence: String::new(),
                 decided_at: at(0),
             }),
+            cache_cost: None,
         }
     }
 

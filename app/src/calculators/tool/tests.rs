@@ -27,7 +27,14 @@ fn the_reference_values_come_out() {
     let risk = Tool::Threshold.compute(&initial(Tool::Threshold)).unwrap();
     assert!((risk["false_positive_rate"].as_f64().unwrap() - 0.293).abs() < 5e-4);
     let cost = Tool::Cache.compute(&initial(Tool::Cache)).unwrap();
-    assert!((cost["upper_bound_usd"].as_f64().unwrap() - 16.0).abs() < 1e-9);
+    assert_eq!(
+        format!("{:.4}", cost["upper_bound_usd"].as_f64().unwrap()),
+        "16.0000"
+    );
+    assert_eq!(
+        format!("{:.4}", cost["expected_usd"].as_f64().unwrap()),
+        "0.1158"
+    );
 }
 
 #[test]

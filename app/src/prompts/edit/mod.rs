@@ -1,6 +1,11 @@
 //! The Edit tab: writing the next version. What can be known is known while typing, with the
 //! rules of the server running in the browser; without script the tab says so.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "what is in another file may fail to arrive"
+)]
+
 mod check;
 mod desk;
 mod draft;
@@ -13,8 +18,11 @@ mod variable;
 mod variables;
 
 use domain::{actor::Permission, content::Kind};
+use futures::{FutureExt, TryFutureExt, future::try_join};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
+use send_wrapper::SendWrapper;
+use wasm_split_helpers::wasm_split;
 
 pub use check::place as place_of;
 
@@ -33,6 +41,7 @@ use super::{
     shapes::{EditView, Place},
 };
 use crate::{
+    error::UiError,
     frame::use_membership,
     ui::{Empty, ErrorView, Glyph, Icon},
 };
@@ -57,8 +66,11 @@ pub fn EditTab(place: Place) -> impl IntoView {
     let (project, name) = (place.project.clone(), place.name.clone());
     // Loaded once and in the browser only: fields without script would be a lie, and what
     // somebody else saves meanwhile must not take the text away.
-    let start =
-        Action::new(move |from: &Option<i32>| load_edit(project.clone(), name.clone(), *from));
+    let start = Action::new(move |from: &Option<i32>| {
+        let start = load_edit(project.clone(), name.clone(), *from);
+        let code = SendWrapper::new(load_editor().map_err(UiError::from));
+        async move { Ok(try_join(code, start).await?.1) }
+    });
     Effect::new(move |_| {
         start.dispatch(from.get());
     });
@@ -67,7 +79,11 @@ pub fn EditTab(place: Place) -> impl IntoView {
     });
     let here = place.clone();
     let editor = move || match start.value().get() {
-        Some(Ok(start)) => view! { <Editor place=here.clone() start is_text/> }.into_any(),
+        // Whoever has the start has the code, so there is nothing to wait for.
+        Some(Ok(start)) => show_editor(here.clone(), start, is_text)
+            .now_or_never()
+            .and_then(Result::ok)
+            .into_any(),
         Some(Err(error)) => view! { <ErrorView error retry/> }.into_any(),
         None => view! { <Closed/> }.into_any(),
     };
@@ -91,6 +107,12 @@ fn Closed() -> impl IntoView {
             </div>
         </div>
     }
+}
+
+/// In a file of its own: most visits of a prompt are to read.
+#[wasm_split(editor, preload(load_editor), fallible)]
+fn show_editor(place: Place, start: EditView, is_text: bool) -> Result<AnyView, UiError> {
+    Ok(view! { <Editor place start is_text/> }.into_any())
 }
 
 #[component]

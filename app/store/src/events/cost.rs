@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use domain::{
     cost::{Price, Usage, cost_of_call, price_at},
+    id::ProjectId,
     monitor::{Event, Kind},
 };
 
@@ -16,7 +17,11 @@ pub(super) struct ByModel(HashMap<String, Vec<Price>>);
 
 impl ByModel {
     /// Looks up what calls need whose cost was not reported.
-    pub async fn load(store: &Store, events: impl Iterator<Item = &Event>) -> Result<Self> {
+    pub async fn load(
+        store: &Store,
+        project: ProjectId,
+        events: impl Iterator<Item = &Event>,
+    ) -> Result<Self> {
         let models: HashSet<&str> = events
             .filter(|event| event.kind == Kind::Generation && event.call.cost_usd.is_none())
             .filter_map(|event| event.call.model.as_deref())
@@ -31,7 +36,7 @@ impl ByModel {
             .collect();
         let names: Vec<String> = names.into_iter().collect();
         let mut prices: HashMap<String, Vec<Price>> = HashMap::new();
-        for price in crate::prices::of_models(store, &names).await? {
+        for price in crate::prices::of_models(store, project, &names).await? {
             prices.entry(price.model.clone()).or_default().push(price);
         }
         prices.retain(|_, rows| rows.iter().all(|row| row.provider == rows[0].provider));

@@ -83,7 +83,7 @@ impl Known {
             prompts: load_prompts(store, by, &named(|event| event.prompt.as_deref())).await?,
             environments: load_environments(store, by, &environments).await?,
             experiments: load_experiments(store, by, &experiments).await?,
-            prices: ByModel::load(store, events.iter().map(|(_, event)| event)).await?,
+            prices: ByModel::load(store, by.project, events.iter().map(|(_, event)| event)).await?,
             own_environment,
             is_bound: bound.is_some(),
         })

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use domain::{
     actor::Who,
+    cache::budget::CacheEvidence,
     content::ContentHash,
     gate::{GatePolicy, GateVerdict},
-    id::{PromotionId, RunId, SuiteId},
+    id::{PromotionId, PromptId, RunId, SuiteId},
     release::{Evidence, GateEvidence, MAX_AGE_HOURS, Policy, missing},
 };
 use serde_json::json;
@@ -18,8 +19,11 @@ pub(super) struct Decided {
     pub evidence: Evidence,
     /// What is still missing.
     pub missing: Vec<String>,
+    /// Whether approvals are missing, and nothing else is.
+    pub waits_for_approval: bool,
     pub requester: Who,
     pub author: Who,
+    pub prompt: PromptId,
 }
 
 /// Reads the evidence as it is now. A gate run counts when it was judged by the policy that is set
@@ -34,7 +38,7 @@ pub(super) async fn load(
                   version.content_hash as "content_hash: ContentHash", environment.policy as "policy: Json<Policy>",
                   served.number as "serves?", prompt.latest_number as newest,
                   gate_policy.suite_id as "suite?: SuiteId", gate_policy.policy as "gate_policy?: Json<GatePolicy>",
-                  prompt.prompt_id
+                  prompt.prompt_id, cache_cost as "cache_cost: Json<CacheEvidence>"
            from promotion
            join version using (version_id)
            join environment using (environment_id)
@@ -86,6 +90,7 @@ pub(super) async fn load(
         serves: row.serves,
         newest: row.newest,
         gate,
+        cache_cost: row.cache_cost.map(|Json(cost)| cost),
     };
     let n_approvals = sqlx::query_scalar!(
         r#"select count(*) as "n!" from approval where promotion_id = $1 and evidence_hash = $2"#,
@@ -96,10 +101,13 @@ pub(super) async fn load(
     .await?;
     let max_age = policy.max_age_hours.unwrap_or(MAX_AGE_HOURS);
     let n_approvals = usize::try_from(n_approvals).unwrap_or_default();
+    let missing = missing(&row.policy.0, &evidence, max_age, n_approvals, now);
     Ok(Decided {
-        missing: missing(&row.policy.0, &evidence, max_age, n_approvals, now),
+        waits_for_approval: missing.len() == 1 && usize::from(row.policy.approvals) > n_approvals,
+        missing,
         evidence,
         requester: row.requester.0,
         author: row.author.0,
+        prompt: PromptId(row.prompt_id),
     })
 }

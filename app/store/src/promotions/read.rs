@@ -7,13 +7,17 @@ use domain::{
     page::{Listing, PageRequest},
     prompt::PromptName,
     release::{
-        Approval, Comment, Evidence, FullPromotion, Promotion, PromotionStatus, open_status,
+        Approval, Comment, Evidence, FullPromotion, Promotion, PromotionStatus, Refusal,
+        may_approve, open_status,
     },
 };
-use sqlx::types::Json;
+use sqlx::{PgConnection, types::Json};
 
-use super::evidence;
+use super::evidence::{self, Decided};
 use crate::{Error, Result, Store};
+
+/// Of so many open promotions it is looked who may approve them.
+const MAX_WAITING: i64 = 100;
 
 /// Which promotions to list.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +39,7 @@ struct Row {
     requested_at: DateTime<Utc>,
     deployment_id: Option<DeploymentId>,
     execute_at: Option<DateTime<Utc>>,
+    execute_note: Option<String>,
 }
 
 impl Row {
@@ -51,6 +56,7 @@ impl Row {
             requested_at: self.requested_at,
             deployment_id: self.deployment_id,
             execute_at: self.execute_at,
+            execute_note: self.execute_note,
         }
     }
 }
@@ -75,7 +81,7 @@ pub async fn list(
         r#"select promotion_id as "id: PromotionId", promotion.status as "status: PromotionStatus",
                   prompt.name as "prompt: PromptName", environment.name as environment, version.number as version,
                   reason, requested_by as "requested_by: Json<Who>", requested_at,
-                  deployment_id as "deployment_id: DeploymentId", execute_at
+                  deployment_id as "deployment_id: DeploymentId", execute_at, execute_note
            from promotion
            join prompt using (prompt_id)
            join environment using (environment_id)
@@ -108,18 +114,90 @@ pub async fn list(
     }))
 }
 
-/// How many promotions are open.
-pub async fn n_open(store: &Store, by: &Actor) -> Result<i64> {
+/// Promotions that wait for nothing but an approval that `by` may give and has not given yet, the
+/// longest waiting first.
+pub async fn waiting_for(store: &Store, by: &Actor, now: DateTime<Utc>) -> Result<Vec<Promotion>> {
     by.may(Permission::Read)?;
-    let n = sqlx::query_scalar!(
-        r#"select count(*) as "n!"
-           from promotion join prompt using (prompt_id)
-           where project_id = $1 and promotion.status in ('waiting', 'approved')"#,
+    if by.may(Permission::Approve).is_err() {
+        return Ok(Vec::new());
+    }
+    let mut db = store.pool.acquire().await?;
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select promotion_id as "id: PromotionId", promotion.status as "status: PromotionStatus",
+                  prompt.name as "prompt: PromptName", environment.name as environment, version.number as version,
+                  reason, requested_by as "requested_by: Json<Who>", requested_at,
+                  deployment_id as "deployment_id: DeploymentId", execute_at, execute_note
+           from promotion
+           join prompt using (prompt_id)
+           join environment using (environment_id)
+           join version using (version_id)
+           where prompt.project_id = $1 and promotion.status in ('waiting', 'approved')
+           order by requested_at, promotion_id
+           limit $2"#,
         by.project.0,
+        MAX_WAITING,
     )
-    .fetch_one(&store.pool)
+    .fetch_all(&mut *db)
     .await?;
-    Ok(n)
+    let mut waiting = Vec::new();
+    for row in rows {
+        let mut promotion = row.promotion();
+        let decided = evidence::load(&mut db, promotion.id, now).await?;
+        if !decided.waits_for_approval
+            || refusal(&mut db, by, &promotion.environment, &decided)
+                .await?
+                .is_some()
+            || has_approved(&mut db, by, promotion.id, &decided.evidence).await?
+        {
+            continue;
+        }
+        promotion.status = open_status(&decided.missing);
+        promotion.missing = decided.missing;
+        waiting.push(promotion);
+    }
+    Ok(waiting)
+}
+
+/// Why `by` may not approve a promotion; none when they may.
+pub async fn cannot_approve(
+    store: &Store,
+    by: &Actor,
+    promotion: &Promotion,
+    now: DateTime<Utc>,
+) -> Result<Option<Refusal>> {
+    by.may(Permission::Read)?;
+    let mut db = store.pool.acquire().await?;
+    let decided = evidence::load(&mut db, promotion.id, now).await?;
+    refusal(&mut db, by, &promotion.environment, &decided).await
+}
+
+/// The rule that [`super::approve`] goes by.
+pub(super) async fn refusal(
+    db: &mut PgConnection,
+    by: &Actor,
+    environment: &str,
+    decided: &Decided,
+) -> Result<Option<Refusal>> {
+    let (requesters, authors) = super::makers(db, decided).await?;
+    Ok(may_approve(by, environment, &requesters, &authors).err())
+}
+
+async fn has_approved(
+    db: &mut PgConnection,
+    by: &Actor,
+    id: PromotionId,
+    evidence: &Evidence,
+) -> Result<bool> {
+    let has = sqlx::query_scalar!(
+        r#"select exists (select from approval where promotion_id = $1 and by_id = $2 and evidence_hash = $3) as "has!""#,
+        id.0,
+        by.who.id(),
+        evidence.hash(),
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(has)
 }
 
 /// One promotion with everything it is, or was, decided on.
@@ -145,7 +223,7 @@ pub(super) async fn load(
         r#"select promotion_id as "id: PromotionId", promotion.status as "status: PromotionStatus",
                   prompt.name as "prompt: PromptName", environment.name as environment, version.number as version,
                   reason, requested_by as "requested_by: Json<Who>", requested_at,
-                  deployment_id as "deployment_id: DeploymentId", execute_at,
+                  deployment_id as "deployment_id: DeploymentId", execute_at, execute_note,
                   evidence as "evidence: Json<Evidence>", settled_by as "settled_by: Json<Who>", settled_at,
                   settled_reason
            from promotion
@@ -220,6 +298,7 @@ pub(super) async fn load(
             requested_at: row.requested_at,
             deployment_id: row.deployment_id,
             execute_at: row.execute_at,
+            execute_note: row.execute_note,
         },
         author: now_decided.author,
         evidence,
@@ -230,4 +309,130 @@ pub(super) async fn load(
         settled_at: row.settled_at,
         settled_reason: row.settled_reason,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        actor::{Grant, Role},
+        id::PersonId,
+        release::Policy,
+    };
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::{
+        environments, promotions,
+        testing::{World, at},
+    };
+
+    /// Another approver than the one who asks.
+    fn second_lead(world: &World) -> Actor {
+        Actor {
+            who: Who::Person {
+                id: PersonId(uuid::Uuid::from_u128(77)),
+                name: "the second lead".to_owned(),
+            },
+            project: world.project,
+            grant: Grant::Role(Role::Approver),
+        }
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn what_waits_for_somebody_is_what_they_may_still_approve(pool: PgPool) {
+        let world = World::new(pool).await;
+        let store = &world.store;
+        world.prompt_with_versions("p", 1).await;
+        let policy = Policy {
+            gate: false,
+            approvals: 2,
+        };
+        environments::set_policy(
+            store,
+            &world.actor(Role::Admin),
+            "production",
+            policy,
+            at(3),
+        )
+        .await
+        .unwrap();
+        let asked = world.promote("p", "production", 1, 4).await.unwrap();
+        let (asker, lead, admin) = (
+            world.actor(Role::Approver),
+            second_lead(&world),
+            world.actor(Role::Admin),
+        );
+        let n_waiting = async |by: &Actor| waiting_for(store, by, at(5)).await.unwrap().len();
+        assert_eq!(n_waiting(&lead).await, 1);
+        assert_eq!(n_waiting(&admin).await, 1);
+        assert_eq!(n_waiting(&asker).await, 0, "nobody approves their own");
+        assert_eq!(n_waiting(&world.actor(Role::Viewer)).await, 0);
+        promotions::approve(store, &lead, asked.id, "", None, at(5))
+            .await
+            .unwrap();
+        assert_eq!(n_waiting(&lead).await, 0, "nobody approves twice");
+        assert_eq!(n_waiting(&admin).await, 1, "one more is wanted");
+        promotions::approve(store, &admin, asked.id, "", None, at(5))
+            .await
+            .unwrap();
+        assert_eq!(n_waiting(&admin).await, 0);
+
+        // What lacks a gate run is not at its approvals yet.
+        world.prompt_with_versions("q", 1).await;
+        environments::set_policy(store, &admin, "production", Policy::guarded(), at(6))
+            .await
+            .unwrap();
+        world.promote("q", "production", 1, 7).await.unwrap();
+        assert_eq!(n_waiting(&lead).await, 0);
+    }
+
+    #[sqlx::test(migrator = "crate::MIGRATOR")]
+    async fn a_review_says_that_a_key_is_no_second_person(pool: PgPool) {
+        use crate::{keys, secret::Secret};
+        use domain::{actor::Scope, prompt::PromptName};
+
+        let world = World::new(pool).await;
+        let store = &world.store;
+        world.prompt_with_versions("p", 1).await;
+        let admin = world.actor(Role::Admin);
+        environments::set_policy(store, &admin, "production", Policy::guarded(), at(3))
+            .await
+            .unwrap();
+        let secret = Secret::new_key().unwrap();
+        let new = keys::NewKey {
+            name: "ci".to_owned(),
+            scopes: vec![Scope::Admin],
+            environments: None,
+        };
+        let key = keys::create(store, &admin, new, &secret, at(3))
+            .await
+            .unwrap();
+        let by_key = Actor {
+            who: Who::Key {
+                id: key.id,
+                name: "ci".to_owned(),
+            },
+            project: world.project,
+            grant: Grant::Scopes {
+                scopes: vec![Scope::Admin],
+                environments: None,
+            },
+        };
+        let prompt = PromptName::parse("p").unwrap();
+        let release = crate::releases::Release {
+            prompt: &prompt,
+            environment: "production",
+            reason: "",
+            seen: crate::releases::Seen::OnArrival,
+        };
+        let asked = promotions::request(store, &by_key, &release, 1, at(4))
+            .await
+            .unwrap();
+        let why = cannot_approve(store, &admin, &asked, at(5)).await.unwrap();
+        assert_eq!(why, Some(Refusal::OwnWork("asked for")));
+        let why = cannot_approve(store, &second_lead(&world), &asked, at(5))
+            .await
+            .unwrap();
+        assert_eq!(why, None);
+    }
 }
