@@ -125,6 +125,8 @@ impl ChooseView for Experiments {
 /// Who may do what, who did what, and what people hear of.
 #[derive(Clone, Copy, Debug)]
 pub enum Administration {
+    Alerts,
+    Alert,
     Trail,
     Entry,
     Members,
@@ -132,6 +134,9 @@ pub enum Administration {
     Providers,
     Prices,
     Environments,
+    AlertRules,
+    Webhooks,
+    Webhook,
     Profile,
     Alerts,
     Alert,
@@ -143,6 +148,8 @@ pub enum Administration {
 #[wasm_split(administration, preload(load_administration), fallible)]
 fn show_administration(page: Administration) -> Result<AnyView, SplitLoaderError> {
     Ok(match page {
+        Administration::Alerts => view! { <alerts::AlertsPage/> }.into_any(),
+        Administration::Alert => view! { <alerts::AlertPage/> }.into_any(),
         Administration::Trail => view! { <audit::AuditPage/> }.into_any(),
         Administration::Entry => view! { <audit::EntryPage/> }.into_any(),
         Administration::Members => view! { <settings::MembersPage/> }.into_any(),
@@ -150,6 +157,9 @@ fn show_administration(page: Administration) -> Result<AnyView, SplitLoaderError
         Administration::Providers => view! { <settings::ProvidersPage/> }.into_any(),
         Administration::Prices => view! { <settings::PricesPage/> }.into_any(),
         Administration::Environments => view! { <settings::EnvironmentsPage/> }.into_any(),
+        Administration::AlertRules => view! { <settings::AlertRulesPage/> }.into_any(),
+        Administration::Webhooks => view! { <settings::WebhooksPage/> }.into_any(),
+        Administration::Webhook => view! { <settings::WebhookPage/> }.into_any(),
         Administration::Profile => view! { <settings::ProfilePage/> }.into_any(),
         Administration::Alerts => view! { <alerts::AlertsPage/> }.into_any(),
         Administration::Alert => view! { <alerts::AlertPage/> }.into_any(),

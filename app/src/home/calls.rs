@@ -137,19 +137,10 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
     .await?;
     let is_empty = prompts.items.is_empty();
 
-    let firing = store::alerts::Filter {
-        is_firing: Some(true),
-        ..store::alerts::Filter::default()
-    };
+    let waiting = store::promotions::waiting_for(store, actor, cx.now).await?;
+    let failing = store::gates::failing(store, actor).await?;
     let mut needs: Vec<Need> = taken_back(&history, cx.now).collect();
-    needs.extend(
-        store::alerts::list(store, actor, &firing, &PageRequest::first(8))
-            .await?
-            .items
-            .into_iter()
-            .filter(|alert| alert.acknowledged_at.is_none())
-            .map(|alert| Need::Fires(Box::new(alert))),
-    );
+    needs.extend(firing(&cx, &waiting, &failing).await?);
     needs.extend(
         clients
             .iter()
@@ -161,9 +152,7 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
             }),
     );
     needs.extend(broken_glass(&history, cx.now));
-    let waiting = store::promotions::waiting_for(store, actor, cx.now).await?;
     needs.extend(waiting.into_iter().map(Need::Approval));
-    let failing = store::gates::failing(store, actor).await?;
     needs.extend(failing.into_iter().map(gate_failed));
     needs.extend(prompts.items.iter().filter_map(ahead));
     needs.truncate(8);
@@ -264,6 +253,44 @@ fn broken_glass(history: &[Deployment], now: DateTime<Utc>) -> impl Iterator<Ite
         })
         .cloned()
         .map(Need::GlassBroken)
+}
+
+/// The alerts that fire and that nobody takes care of, but for those that say what stands here anyway.
+#[cfg(feature = "ssr")]
+async fn firing(
+    cx: &crate::context::Cx,
+    waiting: &[Promotion],
+    failing: &[store::gates::Failing],
+) -> Result<Vec<Need>, UiError> {
+    use domain::{alert::Kind, page::PageRequest};
+
+    let filter = store::alerts::Filter {
+        is_firing: Some(true),
+        ..store::alerts::Filter::default()
+    };
+    let found = store::alerts::list(&cx.store, &cx.actor, &filter, &PageRequest::first(50)).await?;
+    let is_said = |alert: &Alert| match alert.kind {
+        Kind::GateFailed => failing
+            .iter()
+            .any(|gate| Some(&gate.prompt) == alert.prompt.as_ref()),
+        Kind::ApprovalWaiting => waiting
+            .iter()
+            .any(|promotion| alert.href.ends_with(&promotion.id.to_string())),
+        Kind::Drifted
+        | Kind::Guardrail
+        | Kind::Srm
+        | Kind::PropagationStuck
+        | Kind::ErrorRate
+        | Kind::LatencyP95
+        | Kind::CostPerDay => false,
+    };
+    Ok(found
+        .items
+        .into_iter()
+        .filter(|alert| alert.acknowledged_at.is_none() && !is_said(alert))
+        .take(4)
+        .map(|alert| Need::Fires(Box::new(alert)))
+        .collect())
 }
 
 /// What an alert rolled back by itself stays on the first screen for a week.
