@@ -15,6 +15,7 @@ mod advisor;
 mod approvals;
 mod audit;
 mod calculators;
+mod drift;
 mod experiments;
 mod home;
 mod prompts;
@@ -87,6 +88,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("new-experiment") view=experiments::NewExperimentPage/>
                     <Route path=path!("approvals") view=approvals::ApprovalsPage/>
                     <Route path=path!("approvals/:id") view=approvals::ReviewPage/>
+                    <Route path=path!("drift") view=drift::DriftPage/>
+                    <Route path=path!("drift/*name") view=drift::DriftOfPromptPage/>
                     <Route path=path!("advisor") view=advisor::AdvisorPage/>
                     <Route path=path!("calculators") view=calculators::CalculatorsPage/>
                     <Route path=path!("audit") view=audit::AuditPage/>

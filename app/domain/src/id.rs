@@ -61,4 +61,6 @@ ids! {
     RunId,
     /// An experiment: versions of a prompt side by side.
     ExperimentId,
+    /// One check whether a prompt is still as good as when it was promoted.
+    DriftCheckId,
 }

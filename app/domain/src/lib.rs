@@ -42,3 +42,6 @@ pub mod run;
 pub mod experiment;
 
 pub mod monitor;
+
+pub mod drift;
+pub mod schedule;

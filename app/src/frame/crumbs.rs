@@ -77,6 +77,11 @@ pub fn crumbs(project_name: &str, path: &str) -> Vec<Crumb> {
             way.push(Crumb::here("New"));
         }
         Some("approvals") => below(&mut way, &base, "approvals", "Approvals", "Review", &rest),
+        Some("drift") if rest.is_empty() => way.push(Crumb::here("Drift")),
+        Some("drift") => {
+            way.push(Crumb::to("Drift", format!("{base}/drift")));
+            way.push(Crumb::here(&rest.join("/")));
+        }
         Some("audit") => match rest.first() {
             None => way.push(Crumb::here("Audit")),
             Some(number) => {

@@ -122,6 +122,7 @@ fn items(membership: &Membership, words: &str, found: &[Found]) -> Vec<Item> {
     page("Go to", Glyph::Runs, "Runs", "/runs");
     page("Go to", Glyph::Experiments, "Experiments", "/experiments");
     page("Go to", Glyph::Shield, "Approvals", "/approvals");
+    page("Go to", Glyph::Drift, "Drift", "/drift");
     page("Go to", Glyph::Audit, "Audit", "/audit");
     page("Go to", Glyph::Users, "Members", "/settings");
     page("Go to", Glyph::Key, "API keys", "/settings/keys");

@@ -19,6 +19,7 @@ pub fn Rail() -> impl IntoView {
                 <RailLink glyph=Glyph::Runs word="Runs" rest="/runs"/>
                 <RailLink glyph=Glyph::Experiments word="Experiments" rest="/experiments"/>
                 <RailLink glyph=Glyph::Shield word="Approvals" rest="/approvals"/>
+                <RailLink glyph=Glyph::Drift word="Drift" rest="/drift"/>
             </ul>
             <ul class="rail-links">
                 <RailLink glyph=Glyph::Audit word="Audit" rest="/audit"/>

@@ -16,6 +16,7 @@ use crate::{Result, Store};
 
 mod copy;
 mod facts;
+mod inputs;
 mod observed;
 mod partitions;
 mod place;
@@ -184,8 +185,12 @@ async fn write_rows<'a>(
 ) -> Result<(), sqlx::Error> {
     let mut rows = Events::default();
     let mut facts: BTreeMap<Uuid, Facts> = BTreeMap::new();
+    let mut said = Vec::new();
     for one in placed {
         rows.push(project, one, now);
+        if inputs::is_input(one) {
+            said.push(one);
+        }
         if let (Some(plan), Some(experiment)) = (one.plan, one.event.experiment) {
             facts.entry(experiment).or_default().add(one, plan);
         }
@@ -194,7 +199,7 @@ async fn write_rows<'a>(
     for (experiment, facts) in facts {
         facts.write(db, project, experiment).await?;
     }
-    Ok(())
+    inputs::note(db, &said).await
 }
 
 /// How many batches wait to be rolled up.

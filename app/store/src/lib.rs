@@ -16,6 +16,7 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 pub mod audit;
 pub mod changes;
 pub mod consumers;
+pub mod drift;
 pub mod environments;
 pub mod error;
 pub mod events;

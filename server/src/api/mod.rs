@@ -7,6 +7,7 @@ pub mod body;
 mod cases;
 mod consumers;
 mod docs;
+mod drift;
 mod environments;
 pub mod error;
 mod events;
@@ -112,6 +113,10 @@ fn control_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(gate::show))
             .routes(routes!(gate::rules))
             .routes(routes!(gate::set_rule))
+            .routes(routes!(drift::list))
+            .routes(routes!(drift::show))
+            .routes(routes!(drift::set_schedule))
+            .routes(routes!(drift::run_now))
             .routes(routes!(experiments::list, experiments::create))
             .routes(routes!(experiments::show, experiments::change))
             .routes(routes!(experiments::start))

@@ -67,6 +67,7 @@ fn describe() -> Value {
             { "name": "versions", "description": "Versions never change once saved; their status does." },
             { "name": "releases", "description": "What serves where, and the way there and back." },
             { "name": "evals", "description": "Golden suites, runs and the gate: what a version is held against." },
+            { "name": "drift", "description": "Whether what serves is still as good as when it was promoted, and whether its inputs are still those." },
             { "name": "experiments", "description": "Versions side by side: who gets which, what came of it, whether to trust it; and the calculators." },
             { "name": "environments", "description": "Where versions serve, and what is asked before." },
             { "name": "people", "description": "Members and machines." },

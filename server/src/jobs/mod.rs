@@ -1,8 +1,9 @@
 //! What happens without a request: eval runs, gates that can be decided, promotions whose moment
-//! has come, events to be counted. Work lies in Postgres and is held by leases, so several processes share it and none
+//! has come, events to be counted, prompts to be looked after. Work lies in Postgres and is held by leases, so several processes share it and none
 //! loses it.
 
 mod call_case;
+mod check_drift;
 mod decide_gates;
 mod doors;
 mod execute_promotions;
@@ -64,6 +65,7 @@ pub fn start(
         )),
         tokio::spawn(decide_gates::keep_on(tools.clone(), decided)),
         tokio::spawn(judge_experiments::keep_on(tools.clone())),
+        tokio::spawn(check_drift::keep_on(tools.clone())),
         tokio::spawn(execute_promotions::keep_on(tools.clone())),
         tokio::spawn(roll_up_events::keep_on(tools, Arc::clone(reported))),
     ]

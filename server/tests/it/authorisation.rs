@@ -92,7 +92,7 @@ fn plan() -> Value {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 69] = [
+const ROWS: [Row; 73] = [
     keys_only("GET /prompts/{name}/resolve", Refused, NotFound, nothing),
     keys_only("POST /prompts/{name}/render", Refused, NotFound, || json!({})),
     keys_only("GET /stream", Refused, Own, nothing),
@@ -147,6 +147,10 @@ const ROWS: [Row; 69] = [
     row("GET /gate/{id}", Viewer, EvalsRun, Allowed, NotFound, nothing),
     row("GET /prompts/{name}/gates", Viewer, EvalsRun, Allowed, NotFound, nothing),
     row("PUT /prompts/{name}/gates/{environment}", Admin, Scope::Admin, Refused, NotFound, || json!({ "suite": "golden" })),
+    row("GET /drift", Viewer, EvalsRun, Allowed, Own, nothing),
+    row("GET /prompts/{name}/drift", Viewer, EvalsRun, Allowed, NotFound, nothing),
+    row("PUT /prompts/{name}/drift/schedule", Editor, EvalsRun, Allowed, NotFound, || json!({ "cron": "0 4 * * 2" })),
+    row("POST /prompts/{name}/drift/checks", Editor, EvalsRun, Allowed, NotFound, nothing),
     row("GET /experiments", Viewer, PromptsRead, Allowed, Own, nothing),
     row("POST /experiments", Editor, PromotionsRequest, Refused, NotFound, plan),
     row("GET /experiments/{id}", Viewer, PromptsRead, Allowed, NotFound, nothing),

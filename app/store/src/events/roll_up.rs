@@ -23,6 +23,7 @@ type Place = (Uuid, String);
 #[tracing::instrument(skip_all, err)]
 pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
     let mut tx = store.pool.begin().await?;
+    let n_inputs = super::inputs::roll_up(&mut tx).await?;
     let batches = sqlx::query!(
         "with next as (
              select batch_id from event_batch
@@ -39,10 +40,10 @@ pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
     )
     .fetch_all(&mut *tx)
     .await?;
-    if batches.is_empty() {
+    let n_batches = batches.len() + n_inputs;
+    if n_batches == 0 {
         return Ok(0);
     }
-    let n_batches = batches.len();
     let mut projects = BTreeSet::new();
     let mut facts: BTreeMap<Place, Vec<Fact>> = BTreeMap::new();
     for batch in batches {
