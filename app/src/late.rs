@@ -22,8 +22,8 @@ use wasm_split_helpers::{SplitLoaderError, wasm_split};
 pub use announce::LateFiles;
 
 use crate::{
-    advisor, alerts, approvals, audit, calculators, experiments, prompts, releases, runs, settings,
-    suites,
+    advisor, alerts, approvals, audit, calculators, drift, experiments, prompts, releases, runs,
+    settings, suites,
 };
 
 /// The script that gets the files, under the name that `cargo leptos --split` gives it as well.
@@ -62,13 +62,15 @@ impl ChooseView for Prompts {
     }
 }
 
-/// What versions are tried on, and how they did.
+/// What versions are tried on, how they did, and whether they still do.
 #[derive(Clone, Copy, Debug)]
 pub enum Evals {
     Suites,
     Suite,
     Runs,
     Run,
+    Drift,
+    DriftOfPrompt,
 }
 
 #[wasm_split(evals, preload(load_evals), fallible)]
@@ -78,6 +80,8 @@ fn show_evals(page: Evals) -> Result<AnyView, SplitLoaderError> {
         Evals::Suite => view! { <suites::SuitePage/> }.into_any(),
         Evals::Runs => view! { <runs::RunsPage/> }.into_any(),
         Evals::Run => view! { <runs::RunPage/> }.into_any(),
+        Evals::Drift => view! { <drift::DriftPage/> }.into_any(),
+        Evals::DriftOfPrompt => view! { <drift::DriftOfPromptPage/> }.into_any(),
     })
 }
 
@@ -138,11 +142,6 @@ pub enum Administration {
     Webhooks,
     Webhook,
     Profile,
-    Alerts,
-    Alert,
-    AlertRules,
-    Webhooks,
-    Webhook,
 }
 
 #[wasm_split(administration, preload(load_administration), fallible)]
@@ -161,11 +160,6 @@ fn show_administration(page: Administration) -> Result<AnyView, SplitLoaderError
         Administration::Webhooks => view! { <settings::WebhooksPage/> }.into_any(),
         Administration::Webhook => view! { <settings::WebhookPage/> }.into_any(),
         Administration::Profile => view! { <settings::ProfilePage/> }.into_any(),
-        Administration::Alerts => view! { <alerts::AlertsPage/> }.into_any(),
-        Administration::Alert => view! { <alerts::AlertPage/> }.into_any(),
-        Administration::AlertRules => view! { <settings::AlertRulesPage/> }.into_any(),
-        Administration::Webhooks => view! { <settings::WebhooksPage/> }.into_any(),
-        Administration::Webhook => view! { <settings::WebhookPage/> }.into_any(),
     })
 }
 

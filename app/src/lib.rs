@@ -18,6 +18,7 @@ mod approvals;
 mod audit;
 mod calculators;
 mod costs;
+mod drift;
 mod experiments;
 mod home;
 mod monitor;
@@ -94,6 +95,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("new-experiment") view=late::Experiments::New/>
                     <Route path=path!("approvals") view=late::Prompts::Approvals/>
                     <Route path=path!("approvals/:id") view=late::Prompts::Review/>
+                    <Route path=path!("drift") view=late::Evals::Drift/>
+                    <Route path=path!("drift/*name") view=late::Evals::DriftOfPrompt/>
                     <Route path=path!("alerts") view=late::Administration::Alerts/>
                     <Route path=path!("alerts/:id") view=late::Administration::Alert/>
                     <Route path=path!("advisor") view=late::Experiments::Advisor/>

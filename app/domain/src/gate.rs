@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-mod sentence;
+pub(crate) mod sentence;
 
 pub use sentence::sentence;
 
@@ -342,15 +342,15 @@ pub fn majority(passes: &[bool]) -> (bool, f64) {
     (n_passed > n_failed, minority.rate().unwrap_or_default())
 }
 
-fn cases(n: u64) -> &'static str {
+pub(crate) fn cases(n: u64) -> &'static str {
     if n == 1 { "case" } else { "cases" }
 }
 
-fn percent(rate: f64) -> String {
+pub(crate) fn percent(rate: f64) -> String {
     format!("{:.1} %", rate * 100.0)
 }
 
-fn points(difference: f64) -> String {
+pub(crate) fn points(difference: f64) -> String {
     format!("{:.1} pp", difference * 100.0)
 }
 

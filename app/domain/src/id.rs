@@ -69,4 +69,6 @@ ids! {
     WebhookId,
     /// Something told to a webhook, with all its attempts.
     DeliveryId,
+    /// One check whether a prompt is still as good as when it was promoted.
+    DriftCheckId,
 }

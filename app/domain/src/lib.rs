@@ -45,4 +45,6 @@ pub mod experiment;
 pub mod monitor;
 
 pub mod alert;
+pub mod drift;
+pub mod schedule;
 pub mod webhook;

@@ -78,6 +78,11 @@ pub fn summary(entry: &Entry) -> String {
             [text(detail, &["verdict"]), text(detail, &["reasons"])]
         }
         "gate" => [text(detail, &["environment"]), text(detail, &["suite"])],
+        "drift" if entry.action == "drift.check" => [
+            text(detail, &["version"]).map(|number| format!("v{number}")),
+            text(detail, &["sentence"]),
+        ],
+        "drift" => [moved("cron", ""), text(detail, &["after", "time_zone"])],
         "experiment" => [
             moved("traffic", "").map(|share| format!("traffic {share}")),
             text(detail, &["sentence"]).or_else(|| text(detail, &["conclusion"])),
@@ -216,6 +221,13 @@ pub fn sentence(entry: &Entry) -> String {
         "experiment.alarm" => format!("The experiment {subject} raised an alarm"),
         "experiment.stop" => format!("{who} stopped the experiment {subject}"),
         "experiment.conclude" => format!("{who} concluded the experiment {subject}"),
+        "drift.schedule" => format!("{who} changed when {subject} is checked for drift"),
+        "drift.check" => match of(&["state"]).as_str() {
+            "drifted" => format!("The drift check found {subject} worse than at promotion"),
+            "watch" => format!("The drift check found {subject} worth watching"),
+            "healthy" => format!("The drift check found {subject} as good as at promotion"),
+            _ => format!("The drift check could not tell about {subject}"),
+        },
         action => {
             alert_words::sentence(entry).unwrap_or_else(|| format!("{who}: {action} {subject}"))
         }
@@ -236,9 +248,16 @@ fn promotion(verb: &str, entry: &Entry) -> String {
 
 /// Whether the entry is about a prompt, so that its subject leads somewhere.
 pub fn is_about_prompt(action: &str) -> bool {
-    ["prompt.", "version.", "deployment.", "promotion.", "gate."]
-        .iter()
-        .any(|noun| action.starts_with(noun))
+    [
+        "prompt.",
+        "version.",
+        "deployment.",
+        "promotion.",
+        "gate.",
+        "drift.",
+    ]
+    .iter()
+    .any(|noun| action.starts_with(noun))
 }
 
 /// One side's members as lines of JSON; `true` marks those that differ on the other side.

@@ -78,6 +78,11 @@ pub fn crumbs(project_name: &str, path: &str) -> Vec<Crumb> {
         }
         Some("approvals") => below(&mut way, &base, "approvals", "Approvals", "Review", &rest),
         Some("alerts") => below(&mut way, &base, "alerts", "Alerts", "Alert", &rest),
+        Some("drift") if rest.is_empty() => way.push(Crumb::here("Drift")),
+        Some("drift") => {
+            way.push(Crumb::to("Drift", format!("{base}/drift")));
+            way.push(Crumb::here(&rest.join("/")));
+        }
         Some("audit") => match rest.first() {
             None => way.push(Crumb::here("Audit")),
             Some(number) => {

@@ -10,10 +10,7 @@ use domain::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Appearance,
-    waiting::Counts,
-};
+use super::{Appearance, waiting::Counts};
 use crate::error::UiError;
 
 /// A person in a project.

@@ -123,6 +123,7 @@ fn items(membership: &Membership, words: &str, found: &[Found]) -> Vec<Item> {
     page("Go to", Glyph::Experiments, "Experiments", "/experiments");
     page("Go to", Glyph::Bell, "Alerts", "/alerts");
     page("Go to", Glyph::Shield, "Approvals", "/approvals");
+    page("Go to", Glyph::Drift, "Drift", "/drift");
     page("Go to", Glyph::Audit, "Audit", "/audit");
     page("Go to", Glyph::Users, "Members", "/settings");
     page("Go to", Glyph::Key, "API keys", "/settings/keys");

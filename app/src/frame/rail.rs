@@ -22,6 +22,7 @@ pub fn Rail() -> impl IntoView {
                 <RailLink glyph=Glyph::Runs word="Runs" rest="/runs"/>
                 <RailLink glyph=Glyph::Experiments word="Experiments" rest="/experiments"/>
                 <RailLink glyph=Glyph::Shield word="Approvals" rest="/approvals" count=Count { n: approvals, of: "waiting for you", tone: "info" }/>
+                <RailLink glyph=Glyph::Drift word="Drift" rest="/drift"/>
                 <RailLink glyph=Glyph::Bell word="Alerts" rest="/alerts" count=Count { n: alerts, of: "firing", tone: "bad" }/>
             </ul>
             <ul class="rail-links">

@@ -220,7 +220,7 @@ pub fn with_query(mut address: String, params: &[(&str, &str)]) -> String {
 }
 
 /// A name with its folders, as a path.
-fn path(name: &str) -> String {
+pub fn path(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
     encode(name, "/", &mut encoded);
     encoded

@@ -64,7 +64,11 @@ pub async fn add_member(
 #[server]
 pub async fn renew_link(project: String, person: PersonId) -> Result<Added, UiError> {
     let cx = crate::context::member(&project).await?;
-    invite(&cx, person).await
+    let secret = random(store::secret::Secret::new_link())?;
+    let hash = secret.hash();
+    let link = new_link(&cx, &hash);
+    let member = store::members::invite(&cx.store, &cx.actor, person, link, cx.now).await?;
+    Ok(added(&cx, member, &secret))
 }
 
 /// A link where the member needs one; who has an account signs in with that.
@@ -77,25 +81,31 @@ async fn link_for(cx: &crate::context::Cx, member: Member) -> Result<Added, UiEr
     if member.has_signed_up {
         return Ok(account);
     }
-    match invite(cx, member.id).await {
-        Err(UiError::Refused(_)) => Ok(account),
-        invited => invited,
+    let secret = random(store::secret::Secret::new_link())?;
+    let hash = secret.hash();
+    let link = new_link(cx, &hash);
+    match store::members::give_link(&cx.store, &cx.actor, member.id, link, cx.now).await {
+        Ok(member) => Ok(added(cx, member, &secret)),
+        Err(store::Error::Conflict { .. }) => Ok(account),
+        Err(error) => Err(error.into()),
     }
 }
 
 #[cfg(feature = "ssr")]
-async fn invite(cx: &crate::context::Cx, person: PersonId) -> Result<Added, UiError> {
-    let secret = random(store::secret::Secret::new_link())?;
-    let link = store::members::NewLink {
-        token_hash: &secret.hash(),
+fn new_link<'a>(cx: &crate::context::Cx, token_hash: &'a [u8]) -> store::members::NewLink<'a> {
+    store::members::NewLink {
+        token_hash,
         expires_at: cx.now + chrono::TimeDelta::days(LINK_DAYS),
-    };
-    let member = store::members::invite(&cx.store, &cx.actor, person, link, cx.now).await?;
+    }
+}
+
+#[cfg(feature = "ssr")]
+fn added(cx: &crate::context::Cx, member: Member, secret: &store::secret::Secret) -> Added {
     let base = cx.public_url.trim_end_matches('/');
-    Ok(Added {
+    Added {
         name: member.name,
         link: Some(format!("{base}/set-up/{}", secret.reveal())),
-    })
+    }
 }
 
 #[cfg(feature = "ssr")]

@@ -89,6 +89,8 @@ pub enum Glyph {
     Promote,
     /// Shield.
     Shield,
+    /// A line that sinks below a level.
+    Drift,
     /// A flask.
     Experiments,
     /// A pocket calculator.
@@ -191,6 +193,9 @@ impl Glyph {
             Self::Promote => r#"<path d="M8 13.25V5.5M4.75 8.5 8 5.25l3.25 3.25M3.5 2.5h9"/>"#,
             Self::Experiments => {
                 r#"<path d="M6.25 2.25h3.5M7 2.25v4L3.25 12.5a.85.85 0 0 0 .75 1.25h8a.85.85 0 0 0 .75-1.25L9 6.25v-4M5 10.25h6"/>"#
+            }
+            Self::Drift => {
+                r#"<path d="M2 5.25h12M2.25 3.5c2 0 2.5 3.75 4.75 3.75S10 6 11 8.5s1.25 4 2.75 4"/>"#
             }
             Self::Calculator => {
                 r#"<rect x="3.25" y="2" width="9.5" height="12" rx="1.5"/><path d="M5.75 4.75h4.5M5.75 8h.01M8 8h.01M10.25 8h.01M5.75 11h.01M8 11h.01M10.25 11h.01"/>"#

@@ -20,6 +20,7 @@ use crate::{
 mod copy;
 mod cost;
 mod facts;
+mod inputs;
 mod observed;
 mod partitions;
 mod place;
@@ -189,10 +190,14 @@ async fn write_rows<'a>(
     let mut rows = Events::default();
     let mut facts: BTreeMap<Uuid, Facts> = BTreeMap::new();
     let mut minutes = Minutes::default();
+    let mut said = Vec::new();
     for one in placed {
         rows.push(project, one, now);
         if let Some(place) = one.traffic() {
             minutes.add(place, one.event, one.cost_usd);
+        }
+        if inputs::is_input(one) {
+            said.push(one);
         }
         if let (Some(plan), Some(experiment)) = (one.plan, one.event.experiment) {
             facts.entry(experiment).or_default().add(one, plan);
@@ -208,10 +213,10 @@ async fn write_rows<'a>(
             project,
             minutes.to_bytes().map_err(unreadable)?,
         )
-        .execute(db)
+        .execute(&mut *db)
         .await?;
     }
-    Ok(())
+    inputs::note(db, &said).await
 }
 
 /// How many batches wait to be rolled up.

@@ -18,6 +18,7 @@ pub mod audit;
 pub mod cache_cost;
 pub mod changes;
 pub mod consumers;
+pub mod drift;
 pub mod environments;
 pub mod error;
 pub mod events;

@@ -96,8 +96,20 @@ pub struct NewLink<'a> {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Keeps a link for a member who has no password yet; an older one stops working. Whoever holds the
-/// link becomes the person: it is refused for somebody who belongs to another project as well.
+/// Keeps the link of somebody who was added a moment ago: the trail says that already.
+pub async fn give_link(
+    store: &Store,
+    by: &Actor,
+    person: PersonId,
+    link: NewLink<'_>,
+    now: DateTime<Utc>,
+) -> Result<Member> {
+    let (command, member) = keep_link(store, by, person, link, now).await?;
+    command.commit().await?;
+    Ok(member)
+}
+
+/// Keeps a new link for a member who has not used theirs; the older one stops working.
 pub async fn invite(
     store: &Store,
     by: &Actor,
@@ -105,6 +117,26 @@ pub async fn invite(
     link: NewLink<'_>,
     now: DateTime<Utc>,
 ) -> Result<Member> {
+    let (mut command, member) = keep_link(store, by, person, link, now).await?;
+    command.record(
+        "member.invite",
+        &member.email,
+        json!({ "expires_at": link.expires_at }),
+    );
+    command.tell("member", json!({ "email": member.email }));
+    command.commit().await?;
+    Ok(member)
+}
+
+/// Whoever holds the link becomes the person: it is refused for somebody who has a password, or
+/// belongs to another project as well.
+async fn keep_link(
+    store: &Store,
+    by: &Actor,
+    person: PersonId,
+    link: NewLink<'_>,
+    now: DateTime<Utc>,
+) -> Result<(Command, Member)> {
     by.may(Permission::Administer)?;
     let mut command = Command::begin(store, "invite_member", by, now).await?;
     let member = sqlx::query_as!(
@@ -137,14 +169,7 @@ pub async fn invite(
         ));
     }
     people::write_link(command.db(), link.token_hash, Some(person), link.expires_at).await?;
-    command.record(
-        "member.invite",
-        &member.email,
-        json!({ "expires_at": link.expires_at }),
-    );
-    command.tell("member", json!({ "email": member.email }));
-    command.commit().await?;
-    Ok(member)
+    Ok((command, member))
 }
 
 /// Gives a member another role. A project keeps at least one admin.

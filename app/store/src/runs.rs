@@ -96,6 +96,8 @@ pub async fn latest(
            join version using (version_id)
            left join gate using (run_id)
            where run.project_id = $1 and prompt.name = $2 and version.number = any ($3) and run.status = 'completed'
+             -- What a version was released on, not what the checks of it found since.
+             and not exists (select from drift_launch where drift_launch.run_id = run.run_id)
            order by version.number, run.created_at desc"#,
         by.project.0,
         prompt.as_str(),

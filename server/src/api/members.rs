@@ -96,8 +96,11 @@ pub async fn create(
     };
     let without_link = idempotency::Instead::of(&added);
     if !added.member.has_signed_up {
-        match invited(&state, &actor, added.member.id, &new_link()?, now).await {
-            Ok(invited) => added = invited,
+        let link = Link::new(&state, now)?;
+        let given =
+            store::members::give_link(&state.store, &actor, added.member.id, link.keep(), now);
+        match given.await {
+            Ok(member) => added = link.of(member),
             // Invited by another project's admin already: that link is theirs.
             Err(store::Error::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -106,29 +109,37 @@ pub async fn create(
     Ok((StatusCode::CREATED, without_link, Json(added)))
 }
 
-fn new_link() -> Result<Secret> {
-    Secret::new_link().map_err(|error| ApiError::internal(&error))
+/// A link that was made and may be given.
+struct Link {
+    address: String,
+    token_hash: Vec<u8>,
+    expires_at: DateTime<Utc>,
 }
 
-async fn invited(
-    state: &AppState,
-    by: &Actor,
-    person: PersonId,
-    token: &Secret,
-    now: DateTime<Utc>,
-) -> store::Result<Added> {
-    let expires_at = now + TimeDelta::days(LINK_DAYS);
-    let link = NewLink {
-        token_hash: &token.hash(),
-        expires_at,
-    };
-    let member = store::members::invite(&state.store, by, person, link, now).await?;
-    let base = &state.config.public_url;
-    Ok(Added {
-        member,
-        set_up_link: Some(format!("{base}/set-up/{}", token.reveal())),
-        set_up_link_expires_at: Some(expires_at),
-    })
+impl Link {
+    fn new(state: &AppState, now: DateTime<Utc>) -> Result<Self> {
+        let token = Secret::new_link().map_err(|error| ApiError::internal(&error))?;
+        Ok(Self {
+            address: format!("{}/set-up/{}", state.config.public_url, token.reveal()),
+            token_hash: token.hash().to_vec(),
+            expires_at: now + TimeDelta::days(LINK_DAYS),
+        })
+    }
+
+    fn keep(&self) -> NewLink<'_> {
+        NewLink {
+            token_hash: &self.token_hash,
+            expires_at: self.expires_at,
+        }
+    }
+
+    fn of(self, member: Member) -> Added {
+        Added {
+            member,
+            set_up_link: Some(self.address),
+            set_up_link_expires_at: Some(self.expires_at),
+        }
+    }
 }
 
 /// Makes a new link for a member who has not chosen a password yet; the old one stops working.
@@ -143,7 +154,10 @@ pub async fn renew_link(
     Caller(actor): Caller,
     FromPath(id): FromPath<PersonId>,
 ) -> Result<impl IntoResponse> {
-    let invited = invited(&state, &actor, id, &new_link()?, state.clock.now()).await?;
+    let now = state.clock.now();
+    let link = Link::new(&state, now)?;
+    let member = store::members::invite(&state.store, &actor, id, link.keep(), now).await?;
+    let invited = link.of(member);
     let without_link = idempotency::Instead::of(&Added {
         member: invited.member.clone(),
         set_up_link: None,

@@ -9,6 +9,7 @@ mod cache_cost;
 mod cases;
 mod consumers;
 mod docs;
+mod drift;
 mod environments;
 pub mod error;
 pub mod events;
@@ -116,6 +117,10 @@ fn control_plane_routes() -> OpenApiRouter<AppState> {
             .routes(routes!(gate::show))
             .routes(routes!(gate::rules))
             .routes(routes!(gate::set_rule))
+            .routes(routes!(drift::list))
+            .routes(routes!(drift::show))
+            .routes(routes!(drift::set_schedule))
+            .routes(routes!(drift::run_now))
             .routes(routes!(experiments::list, experiments::create))
             .routes(routes!(experiments::show, experiments::change))
             .routes(routes!(experiments::start))

@@ -67,6 +67,7 @@ fn describe() -> Value {
             { "name": "versions", "description": "Versions never change once saved; their status does." },
             { "name": "releases", "description": "What serves where, and the way there and back." },
             { "name": "evals", "description": "Golden suites, runs and the gate: what a version is held against." },
+            { "name": "drift", "description": "Whether what serves is still as good as when it was promoted, and whether its inputs are still those." },
             { "name": "experiments", "description": "Versions side by side: who gets which, what came of it, whether to trust it; and the calculators." },
             { "name": "costs", "description": "Prices, and what changes cost through the providers' caches." },
             { "name": "alerts", "description": "What people should look at, the rules that say so, and the webhooks that tell other systems." },
@@ -186,8 +187,8 @@ mod tests {
                     matches!(status.as_str(), "202" | "204" | "304") || status.starts_with('4');
                 assert!(has_shape || is_bare, "{place}: {status} has no shape");
             }
-            // Stopping says everything by its address.
-            let has_no_body = path == "/api/v1/runs/{id}/cancel";
+            // These say everything by their address.
+            let has_no_body = path.ends_with("/runs/{id}/cancel") || path.ends_with("/set-up-link");
             if ["post", "patch", "put"].contains(&method.as_str()) && !has_no_body {
                 let body = &operation["requestBody"]["content"]["application/json"]["schema"];
                 let has_shape = body["$ref"].is_string() || body["items"]["$ref"].is_string();

@@ -1,8 +1,10 @@
 //! What happens without a request: eval runs, gates that can be decided, promotions whose moment
-//! has come, events to be counted, alerts to be judged and told. Work lies in Postgres and is held by leases, so several processes share it and none
+//! has come, events to be counted, prompts to be looked after, alerts to be judged and told. Work lies in
+//! Postgres and is held by leases, so several processes share it and none
 //! loses it.
 
 mod call_case;
+mod check_drift;
 mod decide_gates;
 mod deliver_webhooks;
 mod doors;
@@ -75,6 +77,7 @@ pub fn start(
         tokio::spawn(judge_experiments::keep_on(tools.clone())),
         tokio::spawn(judge_alerts::keep_on(tools.clone())),
         tokio::spawn(deliver_webhooks::keep_on(tools.clone())),
+        tokio::spawn(check_drift::keep_on(tools.clone())),
         tokio::spawn(execute_promotions::keep_on(tools.clone())),
         tokio::spawn(roll_up_events::keep_on(tools, Arc::clone(reported))),
     ]

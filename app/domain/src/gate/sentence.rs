@@ -72,7 +72,7 @@ pub(super) fn context(found: &GateVerdict, n_compared: u64) -> Vec<String> {
 }
 
 /// Few digits, but never a false zero.
-pub(super) fn p_value(p: f64) -> String {
+pub(crate) fn p_value(p: f64) -> String {
     if p < 0.0001 {
         "below 0.0001".to_owned()
     } else {

@@ -29,6 +29,7 @@ type Place = (Uuid, String);
 #[tracing::instrument(skip_all, err)]
 pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
     let mut tx = store.pool.begin().await?;
+    let n_inputs = super::inputs::roll_up(&mut tx).await?;
     let batches = sqlx::query!(
         "with next as (
              select batch_id from event_batch
@@ -47,7 +48,7 @@ pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
     .await?;
     let mut projects = BTreeSet::new();
     let (n_traffic, traffic) = take_traffic(&mut tx, &mut projects).await?;
-    let n_batches = batches.len() + n_traffic;
+    let n_batches = batches.len() + n_inputs + n_traffic;
     if n_batches == 0 {
         return Ok(0);
     }
