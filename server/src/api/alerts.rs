@@ -133,9 +133,8 @@ pub async fn acknowledge(
     MaybeBody(note): MaybeBody<Note>,
 ) -> Result<Json<Alert>> {
     let now = state.clock.now();
-    alerts::acknowledge(&state.store, &actor, id, &note.note, now).await?;
-    let alert = alerts::find(&state.store, &actor, id).await?;
-    Ok(Json(alert.ok_or(store::Error::NotFound("alert"))?))
+    let alert = alerts::acknowledge(&state.store, &actor, id, &note.note, now).await?;
+    Ok(Json(alert))
 }
 
 impl Submitted for NewRule {
