@@ -124,6 +124,11 @@ pub async fn list(
 /// One alert.
 pub async fn find(store: &Store, by: &Actor, id: AlertId) -> Result<Option<Alert>> {
     by.may(Permission::Read)?;
+    load(store, by, id).await
+}
+
+/// The same for whoever has just been allowed to change it.
+async fn load(store: &Store, by: &Actor, id: AlertId) -> Result<Option<Alert>> {
     let row = sqlx::query_as!(
         Row,
         r#"select alert_id as "id: AlertId", alert_rule.name as rule, kind as "kind: Kind", title, sentence, href,
@@ -225,7 +230,7 @@ pub async fn acknowledge(
     id: AlertId,
     note: &str,
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<Alert> {
     by.may(Permission::RollBack)?;
     check_prose(note, MAX_NOTE).map_err(|message| Error::invalid("note", message))?;
     let mut command = Command::begin(store, "acknowledge_alert", by, now).await?;
@@ -272,7 +277,8 @@ pub async fn acknowledge(
         json!({ "alert_id": id, "comment": note.trim() }),
     );
     command.tell("alert", json!({ "alert": id }));
-    command.commit().await
+    command.commit().await?;
+    load(store, by, id).await?.ok_or(Error::NotFound("alert"))
 }
 
 /// Adds to an alert's history; the caller holds its row, or is the only one who writes it.

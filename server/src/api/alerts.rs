@@ -133,9 +133,9 @@ pub async fn acknowledge(
     MaybeBody(note): MaybeBody<Note>,
 ) -> Result<Json<Alert>> {
     let now = state.clock.now();
-    alerts::acknowledge(&state.store, &actor, id, &note.note, now).await?;
-    let alert = alerts::find(&state.store, &actor, id).await?;
-    Ok(Json(alert.ok_or(store::Error::NotFound("alert"))?))
+    Ok(Json(
+        alerts::acknowledge(&state.store, &actor, id, &note.note, now).await?,
+    ))
 }
 
 impl Submitted for NewRule {

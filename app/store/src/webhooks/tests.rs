@@ -206,7 +206,7 @@ async fn a_webhook_hears_of_the_audit_entries_it_asked_for_and_no_others(pool: P
     };
     assert_eq!(
         events(log(&world, releases).await),
-        ["deployment.promote by the editor: triage"]
+        ["deployment.promote by the approver: triage"]
     );
     assert_eq!(events(log(&world, prompts).await).len(), 3);
     // The trail is for everybody: it names the host, and never the path or the secret.
