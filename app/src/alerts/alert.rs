@@ -20,6 +20,7 @@ use crate::{
         links,
         parts::{field_error, refusal, remember_refusal},
     },
+    releases::deployment_address,
     ui::{
         Glyph, Icon, LoadedPage, PageHeader, Refusal, RelativeTime, TextField, Who, error::sentence,
     },
@@ -141,12 +142,11 @@ fn story(project: &str, history: Vec<AlertEvent>, now: DateTime<Utc>) -> impl In
         .into_iter()
         .map(|event| {
             let (words, more) = said(&event.what);
-            let deployment = match &event.what {
-                Happened::RolledBack { deployment, .. } => {
-                    let href = links::deployment(project, &deployment.to_string());
-                    Some(view! { <p><a href=href>"How far it has come"</a></p> })
-                }
-                _ => None,
+            let deployment = if let Happened::RolledBack { deployment, .. } = &event.what {
+                let href = deployment_address(project, &deployment.to_string());
+                Some(view! { <p><a href=href>"How far it has come"</a></p> })
+            } else {
+                None
             };
             let more = more.map(|more| view! { <p class="note">{more}</p> });
             view! {

@@ -1,5 +1,7 @@
 //! What wants attention, each as a sentence with the one thing to do about it.
 
+use chrono::{DateTime, Utc};
+use domain::{alert::Alert, release::Deployment};
 use leptos::prelude::*;
 
 use super::calls::{Need, Overview};
@@ -61,29 +63,8 @@ fn item(project: &str, need: &Need, overview: &Overview) -> impl IntoView + use<
 
 fn words(project: &str, need: &Need, overview: &Overview) -> Words {
     match need {
-        Need::Fires(alert) => Words {
-            tone: "bad",
-            glyph: Glyph::Bell,
-            what: format!("{}: {}", alert.rule, alert.title),
-            note: alert.sentence.clone(),
-            href: crate::alerts::address(project, &alert.id.to_string()),
-            verb: "Look",
-        },
-        Need::TakenBack(deployment) => Words {
-            tone: "bad",
-            glyph: Glyph::RollBack,
-            what: format!(
-                "{} was rolled back by itself in {}: v{} serves again",
-                deployment.prompt, deployment.environment, deployment.version
-            ),
-            note: format!(
-                "{} {}",
-                deployment.reason,
-                in_a_sentence(deployment.deployed_at, overview.now)
-            ),
-            href: deployment_address(project, &deployment.deployment_id.to_string()),
-            verb: "Review",
-        },
+        Need::Fires(alert) => fires(project, alert),
+        Need::TakenBack(deployment) => taken_back(project, deployment, overview.now),
         Need::Approval(promotion) => Words {
             tone: "info",
             glyph: Glyph::Shield,
@@ -167,5 +148,34 @@ fn words(project: &str, need: &Need, overview: &Overview) -> Words {
             ),
             verb: "Compare",
         },
+    }
+}
+
+fn fires(project: &str, alert: &Alert) -> Words {
+    Words {
+        tone: "bad",
+        glyph: Glyph::Bell,
+        what: format!("{}: {}", alert.rule, alert.title),
+        note: alert.sentence.clone(),
+        href: crate::alerts::address(project, &alert.id.to_string()),
+        verb: "Look",
+    }
+}
+
+fn taken_back(project: &str, deployment: &Deployment, now: DateTime<Utc>) -> Words {
+    Words {
+        tone: "bad",
+        glyph: Glyph::RollBack,
+        what: format!(
+            "{} was rolled back by itself in {}: v{} serves again",
+            deployment.prompt, deployment.environment, deployment.version
+        ),
+        note: format!(
+            "{} {}",
+            deployment.reason,
+            in_a_sentence(deployment.deployed_at, now)
+        ),
+        href: deployment_address(project, &deployment.deployment_id.to_string()),
+        verb: "Review",
     }
 }

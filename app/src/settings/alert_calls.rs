@@ -159,34 +159,44 @@ pub struct NewSecret {
     pub secret: Option<String>,
 }
 
-/// Adds a webhook, or changes one.
-#[server]
-pub async fn save_webhook(
-    project: String,
-    #[server(default)] id: String,
+/// A webhook as a form has it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct WebhookValues {
+    /// The webhook to change; empty: a new one.
+    #[serde(default)]
+    id: String,
     name: String,
     url: String,
     format: String,
-    #[server(default)] alerts: Vec<String>,
-    #[server(default)] audit: String,
-    #[server(default)] enabled: bool,
-) -> Result<NewSecret, UiError> {
+    #[serde(default)]
+    alerts: Vec<String>,
+    #[serde(default)]
+    audit: String,
+    #[serde(default)]
+    enabled: bool,
+}
+
+/// Adds a webhook, or changes one.
+#[server]
+pub async fn save_webhook(project: String, webhook: WebhookValues) -> Result<NewSecret, UiError> {
     use domain::{field::Fields, webhook::NewWebhook};
     use serde_json::json;
 
     let cx = crate::context::member(&project).await?;
-    let audit: Vec<&str> = audit
+    let WebhookValues { id, .. } = &webhook;
+    let audit: Vec<&str> = webhook
+        .audit
         .split([',', ' ', '\n'])
         .map(str::trim)
         .filter(|word| !word.is_empty())
         .collect();
     let submitted = json!({
-        "name": name.trim(), "url": url.trim(), "format": format, "alerts": alerts, "audit": audit,
-        "enabled": enabled,
+        "name": webhook.name.trim(), "url": webhook.url.trim(), "format": webhook.format,
+        "alerts": webhook.alerts, "audit": audit, "enabled": webhook.enabled,
     });
     let new = NewWebhook::parse(Fields::new("", submitted)).map_err(UiError::Invalid)?;
     if !id.is_empty() {
-        let id = read_webhook(&id)?;
+        let id = read_webhook(id)?;
         let webhook = store::webhooks::change(&cx.store, &cx.actor, id, &new, cx.now).await?;
         return Ok(NewSecret {
             name: webhook.name,

@@ -207,7 +207,7 @@ fn WebhookForm(start: Option<Webhook>, save: ServerAction<SaveWebhook>) -> impl 
                 .is_none_or(|webhook| webhook.alerts.contains(&kind));
             view! {
                 <label class="choice">
-                    <input type="checkbox" name="alerts[]" value=kind.word() checked=is_chosen/>
+                    <input type="checkbox" name="webhook[alerts][]" value=kind.word() checked=is_chosen/>
                     <span>{kind.label()}</span>
                 </label>
             }
@@ -220,23 +220,23 @@ fn WebhookForm(start: Option<Webhook>, save: ServerAction<SaveWebhook>) -> impl 
     view! {
         <ActionForm action=save attr:class="panel" attr:aria-labelledby="webhook-h" attr:data-scripting=scripting>
             <input type="hidden" name="project" value=project/>
-            <input type="hidden" name="id" value=id/>
+            <input type="hidden" name="webhook[id]" value=id/>
             <div class="panel-head"><h2 id="webhook-h">{title}</h2></div>
             <div class="panel-body form">
                 <FormRefusal error fields=FIELDS/>
-                <TextField id="name" name="name" label="Name" value=name autocomplete="off" error=field_error(error, "name")/>
+                <TextField id="name" name="webhook[name]" label="Name" value=name autocomplete="off" error=field_error(error, "name")/>
                 <Field
                     id="url" label="Address" error=url_error
                     hint="Private addresses are refused when it is called, unless the server’s operator opened them."
                 >
                     <input
-                        class="input" id="url" name="url" type="url" data-font="mono" required=true autocomplete="off" spellcheck="false"
+                        class="input" id="url" name="webhook[url]" type="url" data-font="mono" required=true autocomplete="off" spellcheck="false"
                         value=url placeholder="https://hooks.example.com/cueline" aria-describedby=described_by("url")
                         aria-invalid=move || url_error.try_with(Option::is_some).unwrap_or_default().then_some("true")
                     />
                 </Field>
                 <Field id="format" label="Format" error=field_error(error, "format")>
-                    <select class="input" id="format" name="format" aria-describedby=described_by("format")>
+                    <select class="input" id="format" name="webhook[format]" aria-describedby=described_by("format")>
                         <option value="json" selected=format == Format::Json>"JSON, with everything"</option>
                         <option value="slack" selected=format == Format::Slack>"Slack and what reads the same: text and blocks"</option>
                     </select>
@@ -246,12 +246,12 @@ fn WebhookForm(start: Option<Webhook>, save: ServerAction<SaveWebhook>) -> impl 
                     <div class="scopes">{kinds}</div>
                 </fieldset>
                 <TextField
-                    id="audit" name="audit" label="Entries of the audit trail" value=audit autocomplete="off" is_optional=true
+                    id="audit" name="webhook[audit]" label="Entries of the audit trail" value=audit autocomplete="off" is_optional=true
                     placeholder="deployment, promotion.request" error=field_error(error, "audit")
                     hint="Actions or their nouns, with commas between."
                 />
                 <label class="choice">
-                    <input type="checkbox" name="enabled" value="true" checked=is_on/>
+                    <input type="checkbox" name="webhook[enabled]" value="true" checked=is_on/>
                     <span>"On"</span>
                     <span class="hint">"While it is off nothing is queued, and what waits goes on waiting."</span>
                 </label>

@@ -133,8 +133,9 @@ pub async fn acknowledge(
     MaybeBody(note): MaybeBody<Note>,
 ) -> Result<Json<Alert>> {
     let now = state.clock.now();
-    let alert = alerts::acknowledge(&state.store, &actor, id, &note.note, now).await?;
-    Ok(Json(alert))
+    Ok(Json(
+        alerts::acknowledge(&state.store, &actor, id, &note.note, now).await?,
+    ))
 }
 
 impl Submitted for NewRule {
