@@ -20,8 +20,8 @@ use store::{
 };
 
 use super::{
-    PEOPLE, PROJECT, PROJECT_NAME, PROVIDERS, credentials::API_KEY, experiments, player::Player,
-    script,
+    PEOPLE, PROJECT, PROJECT_NAME, PROVIDERS, credentials::API_KEY, drift, experiments,
+    player::Player, script,
 };
 
 /// How long ago Acme began, in days: before the first step of any script.
@@ -99,6 +99,9 @@ pub async fn load(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
     experiments::fill(store, &operator, now)
         .await
         .context("the demo's experiments")?;
+    drift::fill(store, &operator, now)
+        .await
+        .context("what the demo's prompts were asked")?;
     Ok(operator)
 }
 

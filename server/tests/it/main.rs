@@ -11,6 +11,7 @@ mod authorisation;
 mod bad_input;
 mod browsers;
 mod database_away;
+mod drift;
 mod evals;
 mod events;
 mod experiments;
