@@ -35,6 +35,10 @@ const PAGES: [path: string, heading: string | RegExp][] = [
   [`${PROMPT}?tab=experiments`, 'support/triage'],
   ...['sample-size', 'detectable-effect', 'z-test', 'always-valid', 'sample-ratio', 'threshold-risk', 'cache-cost']
     .map((tool): [string, string] => [`${PROJECT}/calculators?tool=${tool}`, 'Calculators']),
+  [`${PROJECT}/drift`, 'Drift'],
+  [`${PROJECT}/drift?state=watch`, 'Drift'],
+  [`${PROJECT}/drift/reviews/sentiment`, 'reviews/sentiment'],
+  [`${PROJECT}/drift/support/triage`, 'support/triage'],
   [`${PROJECT}/advisor`, 'Advisor'],
   [`${PROJECT}/advisor?prompts=few&people=several&changes=weekly&recovery=deploy&proof=team`, 'Advisor'],
   [`${PROJECT}/audit`, 'Audit'],

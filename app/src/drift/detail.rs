@@ -125,7 +125,7 @@ fn Body(project: String, shown: DetailView, acts: Acts, may_run: bool) -> impl I
         {chart}
         {causes(&shown)}
         {checks(&project, &shown)}
-        <Inputs inputs=shown.inputs windows=shown.windows is_window_over=shown.is_window_over/>
+        <Inputs inputs=shown.inputs windows=shown.windows/>
         <ScheduleForm
             project=project.clone() prompt=shown.standing.prompt.to_string() schedule=shown.schedule words=shown.schedule_words
             next_due=shown.next_due now=shown.now acts may_run
@@ -232,7 +232,7 @@ fn causes(shown: &DetailView) -> AnyView {
                         <th scope="row" data-cell="lead">{cause.what.label()}</th>
                         <td>{cause.before.clone()}</td>
                         <td>{cause.after.clone()}</td>
-                        <td data-cell="full" data-grow="">{cause.sentence.clone()}</td>
+                        <td data-cell="full">{cause.sentence.clone()}</td>
                     </tr>
                 }
             })
@@ -322,10 +322,10 @@ fn one_check(
         <tr title=check.finding.sentence.clone()>
             <th scope="row" data-cell="lead"><RelativeTime at=check.checked_at now has_ago=true/></th>
             <td data-fit="">{parts::badge(check.finding.state)}</td>
-            <td data-align="end">{format!("v{}", check.version)}</td>
+            <td data-align="end" data-fit="">{format!("v{}", check.version)}</td>
             <td data-align="end" class="num">{rate}</td>
-            <td data-align="end" class="num">{moved}</td>
-            <td data-align="end" class="num">{p}</td>
+            <td data-align="end" data-cell="hide" class="num">{moved}</td>
+            <td data-align="end" data-cell="hide" class="num">{p}</td>
             <td>{by}</td>
             <td data-fit="">{run}</td>
         </tr>

@@ -55,9 +55,10 @@ pub async fn detail(cx: &Cx, text: &str) -> Result<DetailView, UiError> {
         .ok_or_else(|| UiError::NotFound("prompt that serves production".to_owned()))?;
     let watched = found.watched;
     let schedule = watched.schedule.unwrap_or_default();
-    let schedule_words = schedule
-        .timetable()
-        .map_or_else(|_| String::new(), |table| table.words());
+    let schedule_words = schedule.timetable().map_or_else(
+        |_| String::new(),
+        |table| table.words().trim_end_matches('.').to_owned(),
+    );
     let version = watched.standing.version;
     let own: Vec<_> = found
         .checks
@@ -94,7 +95,6 @@ pub async fn detail(cx: &Cx, text: &str) -> Result<DetailView, UiError> {
             .collect(),
         inputs: found.inputs,
         windows,
-        is_window_over: found.windows.after.is_some(),
         now: cx.now,
     })
 }

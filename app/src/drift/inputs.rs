@@ -7,7 +7,7 @@ use crate::ui::{Badge, Empty, Glyph, Icon, TableWrap, Tone};
 
 /// The features of all variables, each with its index and what moved.
 #[component]
-pub fn Inputs(inputs: Vec<InputDrift>, windows: String, is_window_over: bool) -> impl IntoView {
+pub fn Inputs(inputs: Vec<InputDrift>, windows: String) -> impl IntoView {
     let body = if inputs.is_empty() {
         view! {
             <Empty glyph=Glyph::Drift title="No inputs to compare" is_small=true>
@@ -38,11 +38,10 @@ pub fn Inputs(inputs: Vec<InputDrift>, windows: String, is_window_over: bool) ->
         }
         .into_any()
     };
-    let tone = if is_window_over { "note" } else { "note quiet" };
     view! {
         <section class="section" aria-labelledby="inputs-h">
             <div class="section-head"><h2 id="inputs-h">"Inputs"</h2></div>
-            <p class=tone>{windows}</p>
+            <p class="note">{windows}</p>
             {body}
         </section>
     }
@@ -73,8 +72,8 @@ fn one(input: InputDrift) -> impl IntoView {
             <td>{what}</td>
             <td data-fit=""><Badge tone=tone><Icon glyph/>{input.shift.label()}</Badge></td>
             <td data-align="end" class="num">{number(input.psi)}</td>
-            <td data-align="end" class="num">{number(input.by_chance)}</td>
-            <td data-align="end" class="num">{format!("{}, {}", input.n_before, input.n_after)}</td>
+            <td data-align="end" data-cell="hide" class="num">{number(input.by_chance)}</td>
+            <td data-align="end" data-cell="hide" class="num">{format!("{}, {}", input.n_before, input.n_after)}</td>
             <td data-cell="full" data-grow="">
                 <p>{input.sentence}</p>
                 <details class="chart-numbers">

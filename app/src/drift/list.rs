@@ -143,16 +143,16 @@ fn one(project: &str, row: &DriftRow, now: chrono::DateTime<chrono::Utc>) -> imp
     let href = links::prompt(project, standing.prompt.as_str());
     let chart = match row.spark.clone() {
         Some(spark) => parts::small_chart(spark),
-        None => view! { <span class="quiet">"no chart yet"</span> }.into_any(),
+        None => view! { <span class="note">"no chart yet"</span> }.into_any(),
     };
     let checked = match standing.checked_at {
         Some(at) => view! { <RelativeTime at now has_ago=true/> }.into_any(),
-        None => view! { <span class="quiet">"never"</span> }.into_any(),
+        None => view! { <span class="note">"never"</span> }.into_any(),
     };
     let next = match row.next_due {
         _ if row.is_running => view! { "running" }.into_any(),
         Some(at) => parts::ahead(at, now),
-        None => view! { <span class="quiet">"off"</span> }.into_any(),
+        None => view! { <span class="note">"off"</span> }.into_any(),
     };
     view! {
         <tr>

@@ -75,8 +75,6 @@ pub struct DetailView {
     pub inputs: Vec<InputDrift>,
     /// Which days are compared.
     pub windows: String,
-    /// Whether the days around the promotion are over.
-    pub is_window_over: bool,
     /// When this was read.
     pub now: DateTime<Utc>,
 }

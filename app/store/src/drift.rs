@@ -223,7 +223,8 @@ async fn select(
                 checked_at: last.as_ref().map(|last| last.checked_at),
             },
             schedule,
-            next_due: row.next_due,
+            // Without a suite its moments pass, and nothing is begun.
+            next_due: row.next_due.filter(|_| row.has_suite),
             running: row.running,
             last,
             charts,

@@ -16,9 +16,9 @@ use store::runs::work::Claimed;
 use super::script::{Action, Step, moment};
 
 /// Which model answered.
-const MODEL: &str = "SmolLM2-135M-Instruct";
+pub const MODEL: &str = "SmolLM2-135M-Instruct";
 /// What its server said that changes with the model behind the name.
-const FINGERPRINT: &str = "b0-unknown";
+pub const FINGERPRINT: &str = "b0-unknown";
 
 /// A suite, and what was run on it.
 struct Script {
@@ -171,6 +171,16 @@ impl Answer {
 
     /// The result it makes, judged by the product's own scorers.
     pub fn result(&self, claimed: &Claimed, scorers: &[Scorer]) -> anyhow::Result<CaseResult> {
+        self.result_of(claimed, scorers, FINGERPRINT)
+    }
+
+    /// The same from a host that gives another fingerprint.
+    pub fn result_of(
+        &self,
+        claimed: &Claimed,
+        scorers: &[Scorer],
+        fingerprint: &str,
+    ) -> anyhow::Result<CaseResult> {
         let Self(text, finish_reason, latency_ms, ttft_ms, input_tokens, output_tokens) = self;
         let output = Output {
             text: text.clone(),
@@ -209,7 +219,7 @@ impl Answer {
             cost_usd: None,
             answered_by: Some(AnsweredBy {
                 model: MODEL.to_owned(),
-                fingerprint: Some(FINGERPRINT.to_owned()),
+                fingerprint: Some(fingerprint.to_owned()),
                 left_out: Vec::new(),
                 n_tries: 1,
             }),

@@ -21,8 +21,8 @@ use store::{
 };
 
 use super::{
-    PEOPLE, PROJECT, PROJECT_NAME, PROVIDERS, credentials::API_KEY, experiments, player::Player,
-    script, serving,
+    PEOPLE, PROJECT, PROJECT_NAME, PROVIDERS, credentials::API_KEY, drift, experiments,
+    player::Player, script, serving,
 };
 
 /// How long ago Acme began, in days: before the first step of any script.
@@ -109,6 +109,9 @@ pub async fn load(store: &Store, now: DateTime<Utc>) -> anyhow::Result<Actor> {
     serving::fill(store, &operator, now)
         .await
         .context("the demo's calls")?;
+    drift::fill(store, &operator, now)
+        .await
+        .context("what the demo's prompts were asked")?;
     Ok(operator)
 }
 

@@ -4,6 +4,7 @@
 
 pub mod clients;
 mod credentials;
+mod drift;
 mod evals;
 mod experiments;
 mod load;

@@ -78,6 +78,7 @@ impl<'a> Player<'a> {
             | Action::Cases { .. }
             | Action::GateRule { .. }
             | Action::Run { .. } => self.evaluate(by, step).await?,
+            Action::Schedule { .. } | Action::Check { .. } => self.look_after(by, step).await?,
             Action::Guard { environment } => {
                 let policy = Policy::guarded();
                 environments::set_policy(self.store, by, environment, policy, at).await?;

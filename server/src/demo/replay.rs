@@ -89,7 +89,7 @@ impl Player<'_> {
             ..
         } = &step.action
         else {
-            return Ok(());
+            return self.end_check(step).await;
         };
         let filter = runs::Filter {
             prompt: Some(prompt),

@@ -6,12 +6,14 @@ use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 use domain::{
     content::Content,
     prompt::{PRODUCTION, PromptName},
+    schedule::Schedule,
     suite::{Case, NewSuite},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
+    drift,
     evals::{self, Answer},
     experiments::{self, Tale},
 };
@@ -202,15 +204,26 @@ pub enum Action {
         is_gate: bool,
         answers: Vec<Answer>,
     },
+    /// A prompt is looked after by this schedule from now on.
+    Schedule {
+        prompt: PromptName,
+        schedule: Schedule,
+    },
+    /// Its check is due, and these are the answers, each with the fingerprint of who gave it.
+    Check {
+        prompt: PromptName,
+        answers: Vec<(Answer, &'static str)>,
+    },
     /// The environment asks for a gate and an approval from now on.
     Guard { environment: &'static str },
 }
 
 impl Step {
-    /// How many entries it leaves in the audit trail: a gate is asked, then decided.
+    /// How many entries it leaves in the audit trail: a gate is asked, then decided; a check
+    /// is launched, then judged.
     pub const fn n_entries(&self) -> usize {
         match self.action {
-            Action::Run { is_gate: true, .. } => 2,
+            Action::Run { is_gate: true, .. } | Action::Check { .. } => 2,
             _ => 1,
         }
     }
@@ -238,6 +251,7 @@ pub fn steps(now: DateTime<Utc>) -> anyhow::Result<Vec<Step>> {
             .with_context(|| format!("demo/prompts/{file}"))?;
     }
     steps.extend(evals::steps(now)?);
+    steps.extend(drift::steps(now)?);
     steps.extend(experiments::steps(now));
     // Acme's history is older than its rule that production asks for a gate and an approval; since
     // then one version waits for a lead.
@@ -568,6 +582,8 @@ mod tests {
                     Action::Suite(_)
                     | Action::Cases { .. }
                     | Action::GateRule { .. }
+                    | Action::Schedule { .. }
+                    | Action::Check { .. }
                     | Action::Guard { .. } => {}
                 }
             }

@@ -12,6 +12,7 @@ mod bad_input;
 mod browsers;
 mod cache_cost;
 mod database_away;
+mod drift;
 mod evals;
 mod events;
 mod experiments;

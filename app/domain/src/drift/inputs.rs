@@ -321,6 +321,7 @@ mod tests {
 
     #[test]
     fn without_a_change_the_index_stays_below_what_chance_allows() {
+        const N: u32 = 1_000;
         let mut chance = fastrand::Rng::with_seed(5);
         let mut draw = || {
             let mut counts = Counts::new();
@@ -332,7 +333,6 @@ mod tests {
             counts
         };
         let (mut n_above, mut sum) = (0_u32, 0.0);
-        const N: u32 = 1_000;
         for _ in 0..N {
             let found = compare("x", Feature::Length, &draw(), &draw());
             sum += found.psi.unwrap();

@@ -71,15 +71,17 @@ impl Timetable {
     fn check(&self) -> Result<(), String> {
         let mut last: Option<DateTime<Tz>> = None;
         for next in self.cron.iter_after(self.start()).take(LOOKED_AT) {
-            if last.is_some_and(|last| next.clone() - last < LEAST_APART) {
+            if last.is_some_and(|last| next - last < LEAST_APART) {
                 return Err(
                     "must leave an hour between two checks: each runs the whole suite".to_owned(),
                 );
             }
             last = Some(next);
         }
-        last.map(|_| ())
-            .ok_or_else(|| "names no moment that ever comes".to_owned())
+        if last.is_none() {
+            return Err("names no moment that ever comes".to_owned());
+        }
+        Ok(())
     }
 
     /// Where time tables are looked at from: a rule knows no clock, and these weeks hold no
@@ -113,7 +115,7 @@ impl Timetable {
     #[must_use]
     pub fn per_week(&self) -> f64 {
         let (start, mut n) = (self.start(), 0_u32);
-        let end = start.clone() + TimeDelta::weeks(i64::from(WEEKS));
+        let end = start + TimeDelta::weeks(i64::from(WEEKS));
         for next in self.cron.iter_after(start) {
             if next >= end {
                 break;
