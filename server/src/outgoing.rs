@@ -123,8 +123,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let octets = address.octets();
     let embedded = |at: usize| {
-        let [w, x, y, z] = [octets[at], octets[at + 1], octets[at + 2], octets[at + 3]];
-        is_public_v4(Ipv4Addr::new(w, x, y, z))
+        let part = [octets[at], octets[at + 1], octets[at + 2], octets[at + 3]];
+        is_public_v4(Ipv4Addr::from(part))
     };
     match (a, b) {
         // NAT64 and 6to4 lead to the IPv4 address in them.

@@ -13,7 +13,7 @@ use crate::error::UiError;
 
 /// The rules, and what they can be about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Rules {
+pub struct RulesView {
     /// By name.
     pub rules: Vec<Rule>,
     /// The project's environments.
@@ -24,11 +24,11 @@ pub struct Rules {
 
 /// The rules of a project.
 #[server]
-pub async fn load_rules(project: String) -> Result<Rules, UiError> {
+pub async fn load_rules(project: String) -> Result<RulesView, UiError> {
     let cx = crate::context::member(&project).await?;
     let rules = store::alerts::rules(&cx.store, &cx.actor).await?;
     let environments = store::environments::list(&cx.store, &cx.actor).await?;
-    Ok(Rules {
+    Ok(RulesView {
         rules,
         environments: environments
             .into_iter()

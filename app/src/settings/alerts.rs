@@ -10,7 +10,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::{
     AdminsOnly, Settings,
-    alert_calls::{RemoveRule, Rules, SaveRule, load_rules},
+    alert_calls::{RemoveRule, RulesView, SaveRule, load_rules},
     rule_form::RuleForm,
 };
 use crate::{
@@ -100,9 +100,9 @@ pub fn AlertRulesPage() -> impl IntoView {
 }
 
 #[component]
-fn RuleTable(found: Rules, remove: ServerAction<RemoveRule>, may: bool) -> impl IntoView {
+fn RuleTable(found: RulesView, remove: ServerAction<RemoveRule>, may: bool) -> impl IntoView {
     let here = use_membership().href("/settings/alerts");
-    let Rules { rules, now, .. } = found;
+    let RulesView { rules, now, .. } = found;
     if rules.is_empty() {
         return view! {
             <Empty glyph=Glyph::Bell title="No rules" is_small=true>

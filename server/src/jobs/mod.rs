@@ -43,10 +43,6 @@ struct Tools {
 
 /// Starts the jobs. `wake` is rung when runs or promotions changed, `reported` when events came in.
 #[must_use]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "called once, where all of it is made"
-)]
 pub fn start(
     store: &Store,
     clock: &Clock,

@@ -119,8 +119,9 @@ async fn receive(
         Manner::Floods => {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 50 << 20);
             stream.write_all(head.as_bytes()).await?;
+            let piece = vec![b'x'; 64 * 1_024];
             for _ in 0..50 * 16 {
-                stream.write_all(&[b'x'; 64 * 1_024]).await?;
+                stream.write_all(&piece).await?;
             }
             Ok(())
         }

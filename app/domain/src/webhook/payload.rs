@@ -141,21 +141,19 @@ impl AlertNotice {
 
     fn text(&self) -> String {
         let lines: Vec<_> = self.lines().collect();
-        match lines.as_slice() {
-            [(word, line)] => format!("{}, {word}: {}", self.rule, line.title),
-            _ => {
-                let counts: Vec<String> = [
-                    (self.raised.len(), "firing"),
-                    (self.still.len(), "still firing"),
-                    (self.resolved.len(), "resolved"),
-                ]
-                .into_iter()
-                .filter(|(n, _)| *n > 0)
-                .map(|(n, word)| format!("{n} {word}"))
-                .collect();
-                format!("{}: {}", self.rule, counts.join(", "))
-            }
+        if let [(word, line)] = lines.as_slice() {
+            return format!("{}, {word}: {}", self.rule, line.title);
         }
+        let counts: Vec<String> = [
+            (self.raised.len(), "firing"),
+            (self.still.len(), "still firing"),
+            (self.resolved.len(), "resolved"),
+        ]
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{n} {word}"))
+        .collect();
+        format!("{}: {}", self.rule, counts.join(", "))
     }
 }
 

@@ -1,6 +1,8 @@
 //! How a receiver knows who sends: HMAC-SHA256 over the time and the body, as `t=<unix>,v1=<hex>`.
 //! The time is signed too, so that what was heard once cannot be said again later.
 
+use std::fmt::Write;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -22,7 +24,10 @@ pub enum BadSignature {
 #[must_use]
 pub fn sign(secret: &str, unix: i64, body: &str) -> String {
     let bytes = code(secret, unix, body).finalize().into_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     format!("t={unix},v1={hex}")
 }
 
