@@ -144,7 +144,7 @@ pub async fn find(
         promoted_at: active.promoted_at,
         suite,
         frozen_run,
-        checks: history(store, id, None).await?,
+        checks: history(store, id).await?,
         inputs: compare_inputs(store, id, windows).await?,
         windows,
     }))
@@ -270,11 +270,7 @@ async fn of_versions(
 }
 
 /// The last checks of a prompt, of whichever version, newest first; with who asked.
-async fn history(
-    store: &Store,
-    prompt: PromptId,
-    before: Option<DateTime<Utc>>,
-) -> Result<Vec<(Check, Who)>> {
+async fn history(store: &Store, prompt: PromptId) -> Result<Vec<(Check, Who)>> {
     let rows = sqlx::query_as!(
         CheckRow,
         r#"select drift_check.check_id as "id: DriftCheckId", drift_check.version_id as "version_id: VersionId",
@@ -285,11 +281,10 @@ async fn history(
            join drift_launch using (check_id)
            join version on version.version_id = drift_check.version_id
            left join run on run.run_id = drift_launch.run_id
-           where drift_check.prompt_id = $1 and ($2::timestamptz is null or checked_at < $2)
+           where drift_check.prompt_id = $1
            order by checked_at desc, drift_check.check_id desc
-           limit $3"#,
+           limit $2"#,
         prompt.0,
-        before,
         HISTORY,
     )
     .fetch_all(&store.pool)

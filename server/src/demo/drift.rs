@@ -135,8 +135,9 @@ pub fn steps(now: DateTime<Utc>) -> anyhow::Result<Vec<Step>> {
 fn answers(tale: &Tale, n_others: usize) -> anyhow::Result<Vec<(Answer, &'static str)>> {
     let own = tale.own.lines().map(|line| (line, FINGERPRINT));
     let other = tale.other.lines().map(|line| (line, OTHER_FINGERPRINT));
-    let told: Vec<_> = other.take(n_others).chain(own.skip(n_others)).collect();
-    told.into_iter()
+    other
+        .take(n_others)
+        .chain(own.skip(n_others))
         .map(|(line, fingerprint)| Ok((serde_json::from_str(line)?, fingerprint)))
         .collect()
 }

@@ -1,7 +1,7 @@
 //! What a check is judged by, read from runs that never change: so the run at promotion is frozen
 //! without a copy of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -158,8 +158,8 @@ pub(super) async fn of_run(db: &mut PgConnection, run: RunId) -> Result<RunFacts
         revision: row.revision,
         prompt: row.prompt,
         scorers: row.scorers,
-        models: BTreeSet::from_iter(models),
-        judges: BTreeSet::from_iter(judges),
+        models: models.into_iter().collect(),
+        judges: judges.into_iter().collect(),
         n_cases: row.n_cases.unsigned_abs(),
         finished_at: row.finished_at,
     })
