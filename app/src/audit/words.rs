@@ -128,6 +128,25 @@ fn key_words(detail: &Value) -> Option<String> {
     Some(words.to_owned())
 }
 
+/// What the checks for drift and their schedules leave in the trail.
+fn drift_sentence(entry: &Entry) -> Option<String> {
+    let who = entry.actor.name();
+    let subject = &entry.subject;
+    let state = text(&entry.detail, &["state"]).unwrap_or_default();
+    Some(match (entry.action.as_str(), state.as_str()) {
+        ("drift.schedule", _) => format!("{who} changed when {subject} is checked for drift"),
+        ("drift.check", "drifted") => {
+            format!("The drift check found {subject} worse than at promotion")
+        }
+        ("drift.check", "watch") => format!("The drift check found {subject} worth watching"),
+        ("drift.check", "healthy") => {
+            format!("The drift check found {subject} as good as at promotion")
+        }
+        ("drift.check", _) => format!("The drift check could not tell about {subject}"),
+        _ => return None,
+    })
+}
+
 /// Who did what, as the title of the entry's page.
 pub fn sentence(entry: &Entry) -> String {
     let who = entry.actor.name();
@@ -221,16 +240,9 @@ pub fn sentence(entry: &Entry) -> String {
         "experiment.alarm" => format!("The experiment {subject} raised an alarm"),
         "experiment.stop" => format!("{who} stopped the experiment {subject}"),
         "experiment.conclude" => format!("{who} concluded the experiment {subject}"),
-        "drift.schedule" => format!("{who} changed when {subject} is checked for drift"),
-        "drift.check" => match of(&["state"]).as_str() {
-            "drifted" => format!("The drift check found {subject} worse than at promotion"),
-            "watch" => format!("The drift check found {subject} worth watching"),
-            "healthy" => format!("The drift check found {subject} as good as at promotion"),
-            _ => format!("The drift check could not tell about {subject}"),
-        },
-        action => {
-            alert_words::sentence(entry).unwrap_or_else(|| format!("{who}: {action} {subject}"))
-        }
+        action => alert_words::sentence(entry)
+            .or_else(|| drift_sentence(entry))
+            .unwrap_or_else(|| format!("{who}: {action} {subject}")),
     }
 }
 

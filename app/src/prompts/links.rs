@@ -178,6 +178,7 @@ pub fn roll_back(project: &str, name: &str, environment: &str) -> String {
 }
 
 /// A deployment on its way to the clients.
+#[cfg(feature = "ssr")]
 pub fn deployment(project: &str, id: &str) -> String {
     format!("/p/{}/deployments/{}", segment(project), segment(id))
 }

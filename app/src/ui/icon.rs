@@ -103,6 +103,7 @@ pub enum Glyph {
 
 impl Glyph {
     /// What is drawn inside the `<svg>`.
+    #[expect(clippy::too_many_lines, reason = "a line or two for each")]
     const fn shape(self) -> &'static str {
         match self {
             Self::Overview => r#"<path d="M2.5 8 8 2.75 13.5 8M4.25 6.75v6.5h7.5v-6.5"/>"#,

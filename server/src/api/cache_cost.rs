@@ -68,14 +68,13 @@ pub async fn estimate(
     let from: Option<i32> = checks.word("from", wanted.from.as_deref());
     let to: Option<i32> = checks.word("to", wanted.to.as_deref());
     checks.finish()?;
-    let to = match to {
-        Some(to) => to,
-        None => {
-            let prompt = prompts::find(&state, &actor, &name).await?;
-            prompt
-                .latest_version
-                .ok_or(store::Error::NotFound("version"))?
-        }
+    let to = if let Some(to) = to {
+        to
+    } else {
+        let prompt = prompts::find(&state, &actor, &name).await?;
+        prompt
+            .latest_version
+            .ok_or(store::Error::NotFound("version"))?
     };
     let environment = present(wanted.environment.as_deref()).unwrap_or(PRODUCTION);
     let now = state.clock.now();
