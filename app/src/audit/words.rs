@@ -56,6 +56,7 @@ pub fn summary(entry: &Entry) -> String {
         "environment" => [moved("policy", ""), None],
         "project" => [moved("name", ""), None],
         "provider" => [moved("base_url", ""), key_words(detail)],
+        "sampling" => [moved("share", ""), moved("patterns", "")],
         "suite" if entry.action == "suite.create" => [text(detail, &["after", "prompt"]), None],
         "suite" => [
             text(detail, &["revision"]).map(|revision| format!("revision {revision}")),
@@ -149,6 +150,7 @@ pub fn sentence(entry: &Entry) -> String {
         "project.create" => format!("{who} created the project"),
         "provider.create" => format!("{who} added the provider {subject}"),
         "provider.change" => format!("{who} changed the provider {subject}"),
+        "sampling.change" => format!("{who} changed what is kept of inputs and outputs"),
         "suite.create" => format!("{who} created the suite {subject}"),
         "suite.add_cases" => match of(&["added"]).as_str() {
             "1" => format!("{who} added a case to {subject}"),

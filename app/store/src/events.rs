@@ -24,6 +24,7 @@ mod observed;
 mod partitions;
 mod place;
 mod roll_up;
+mod samples;
 
 pub use observed::observed;
 pub use partitions::{prepare_days, upkeep};
@@ -32,6 +33,7 @@ pub use roll_up::roll_up;
 use copy::{Events, copy_ids};
 use facts::Facts;
 use place::{Known, Placed};
+use samples::Samples;
 
 /// The channel on which rolled up events announce themselves; the payload is a project.
 pub const RESULT_CHANNEL: &str = "cueline_result";
@@ -189,10 +191,14 @@ async fn write_rows<'a>(
     let mut rows = Events::default();
     let mut facts: BTreeMap<Uuid, Facts> = BTreeMap::new();
     let mut minutes = Minutes::default();
+    let mut samples = Samples::default();
     for one in placed {
         rows.push(project, one, now);
         if let Some(place) = one.traffic() {
             minutes.add(place, one.event, one.cost_usd);
+        }
+        if one.is_sample {
+            samples.add(one);
         }
         if let (Some(plan), Some(experiment)) = (one.plan, one.event.experiment) {
             facts.entry(experiment).or_default().add(one, plan);
@@ -202,6 +208,7 @@ async fn write_rows<'a>(
     for (experiment, facts) in facts {
         facts.write(db, project, experiment).await?;
     }
+    samples.write(db, project).await?;
     if !minutes.is_empty() {
         sqlx::query!(
             "insert into monitor_batch (project_id, sums) values ($1, $2)",
