@@ -1,11 +1,12 @@
 // The monitor: an application's own OpenTelemetry exporter reports calls, and people see them by version,
 // environment and window; the demo's story of a version that was rolled back can be read in it.
+import { randomUUID } from 'node:crypto';
 import { SpanStatusCode } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { CompressionAlgorithm } from '@opentelemetry/otlp-exporter-base';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import { newPrompt, promote } from '../support/api.ts';
+import { call, newPrompt, promote } from '../support/api.ts';
 import { ADDRESS, DEMO_KEY, PROJECT } from '../support/demo.ts';
 import { expect, expectNoAxeFindings, settled, signIn, test } from '../support/test.ts';
 
@@ -106,4 +107,37 @@ test('the story of a version that was rolled back can be read', async ({ page, j
   if (javaScriptEnabled) await expectNoAxeFindings(page);
   await page.goto(`${TOLD}?tab=monitor&window=90d&environment=all`);
   await expect(page.getByRole('link', { name: '90 days' })).toHaveAttribute('aria-current', 'true');
+});
+
+test('what is kept of calls is redacted, and becomes a case in two clicks', async ({ page }) => {
+  const name = await newPrompt(['one']);
+  await call('POST', '/suites', { name: `samples of ${name}`, prompt: name, scorers: [{ type: 'icontains' }] });
+  await signIn(page, 'admin');
+  const address = `${PROJECT}/prompts/${name}?tab=monitor&window=1h`;
+  await page.goto(address);
+  const samples = page.getByRole('region', { name: 'Samples' });
+  await samples.getByText('What is kept').click();
+  await samples.getByLabel('Share of calls, percent').fill('250');
+  await samples.getByRole('button', { name: 'Save' }).click();
+  await expect(samples).toContainText('must be a number from 0 to 100');
+  await page.goto(address);
+  await samples.getByText('What is kept').click();
+  await samples.getByLabel('Share of calls, percent').fill('100');
+  await samples.getByLabel('Taken out: regular expressions, one a line').fill('[\\w.]+@[\\w.]+');
+  await samples.getByRole('button', { name: 'Save' }).click();
+  await expect(samples).toContainText('100 % of the calls');
+  const event = { id: randomUUID(), type: 'generation', prompt: name, version: 1, environment: 'production', latency_ms: 300 };
+  await call('POST', '/events', [{ ...event, variables: { mail: 'from anna@acme.example' }, output: 'Dear anna@acme.example, done.' }]);
+  await page.goto(address);
+  await expect(samples.getByRole('region', { name: 'Output' })).toHaveText('Dear [redacted], done.');
+  await expect(samples.getByRole('region', { name: 'Input' })).toContainText('from [redacted]');
+  await samples.getByRole('button', { name: 'Add to golden suite' }).click();
+  await expect(page).toHaveURL(/\/suites\//);
+  await expect(page.getByText('from [redacted]').first()).toBeVisible();
+  // Back to what every project has until somebody says otherwise.
+  await page.goto(address);
+  await samples.getByText('What is kept').click();
+  await samples.getByLabel('Share of calls, percent').fill('0');
+  await samples.getByRole('button', { name: 'Save' }).click();
+  await expect(samples).toContainText('Off: of inputs and outputs nothing is kept');
 });

@@ -65,6 +65,7 @@ pub fn summary(entry: &Entry) -> String {
         "prompt" if entry.action == "prompt.cache_settings" => {
             [moved("budget_usd_per_day", "$"), None]
         }
+        "sampling" => [moved("share", ""), moved("patterns", "")],
         "suite" if entry.action == "suite.create" => [text(detail, &["after", "prompt"]), None],
         "suite" => [
             text(detail, &["revision"]).map(|revision| format!("revision {revision}")),
@@ -198,6 +199,7 @@ pub fn sentence(entry: &Entry) -> String {
         "project.create" => format!("{who} created the project"),
         "provider.create" => format!("{who} added the provider {subject}"),
         "provider.change" => format!("{who} changed the provider {subject}"),
+        "sampling.change" => format!("{who} changed what is kept of inputs and outputs"),
         "suite.create" => format!("{who} created the suite {subject}"),
         "suite.add_cases" => match of(&["added"]).as_str() {
             "1" => format!("{who} added a case to {subject}"),

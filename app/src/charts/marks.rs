@@ -33,16 +33,7 @@ pub fn draw_marks(
         if x < left || x > right {
             continue;
         }
-        let mut from = top;
-        while from < bottom {
-            sheet.path(
-                &[(x, from), (x, (from + 3.0).min(bottom))],
-                Ink::Zero,
-                0.8,
-                1.0,
-            );
-            from += 6.0;
-        }
+        sheet.path(&[(x, top), (x, bottom)], Ink::Zero, 0.5, 1.0);
         if x - last >= ROOM {
             let anchor = if x > right - ROOM / 2.0 {
                 Anchor::End

@@ -3,6 +3,8 @@
 
 mod figure;
 #[cfg(feature = "ssr")]
+mod hints;
+#[cfg(feature = "ssr")]
 mod ink;
 #[cfg(feature = "ssr")]
 pub mod intervals;

@@ -293,8 +293,8 @@ fn day_cells(project: &str, prompt: &Prompt, day: Option<&Day>) -> impl IntoView
                 <span class="num">{day.requests}</span>
             </a>
         </td>
-        <td data-align="end" data-state=state>{day.success}</td>
-        <td data-align="end" data-rank="2">{day.latency}</td>
+        <td data-align="end" data-nowrap="" data-state=state>{day.success}</td>
+        <td data-align="end" data-nowrap="" data-rank="2">{day.latency}</td>
     }
     .into_any()
 }

@@ -2,7 +2,7 @@
 
 use domain::{
     experiment::ExperimentRow,
-    monitor::{Summary, window::Span},
+    monitor::{Point, Summary, window::Span},
     page::PageRequest,
     prompt::{PRODUCTION, PromptName},
     release::Deployment,
@@ -10,6 +10,7 @@ use domain::{
 use store::monitor::{Observed, VersionTraffic};
 
 use super::{
+    kept,
     links::Query,
     pictures,
     shapes::{FailureRow, Happening, MonitorView, Pair, Tile, VersionRow},
@@ -66,8 +67,8 @@ pub async fn view(cx: &Cx, name: &str, mut query: Query) -> Result<MonitorView, 
         Shown::All | Shown::Pair(..) => &observed.total,
     };
     let pictures = match shown {
-        Shown::All => pictures::of(&observed.points, &observed.total, &happenings),
-        Shown::One(one) => pictures::of(&one.points, &one.total, &happenings),
+        Shown::All => pictures::of(over(&observed.points), &observed.total, &happenings),
+        Shown::One(one) => pictures::of(over(&one.points), &one.total, &happenings),
         Shown::Pair(left, right) => pictures::of_pair(left, right, &happenings),
     };
     Ok(MonitorView {
@@ -83,10 +84,22 @@ pub async fn view(cx: &Cx, name: &str, mut query: Query) -> Result<MonitorView, 
         versions,
         environments,
         happenings: happenings.into_iter().rev().collect(),
+        sampling: kept::sampling(cx).await?,
+        samples: kept::samples(cx, &name, environment).await?,
+        suites: kept::suites(cx, &name).await?,
         from: span.from,
         now: cx.now,
         query,
     })
+}
+
+/// The steps that are over: one that is under way would look like a fall. If it is all there is, it
+/// is shown.
+pub fn over(points: &[Point]) -> &[Point] {
+    match points.split_last() {
+        Some((_, over)) if over.iter().any(|point| !point.summary.is_empty()) => over,
+        Some(_) | None => points,
+    }
 }
 
 /// Whose traffic is shown.

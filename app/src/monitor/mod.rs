@@ -4,10 +4,13 @@
 mod calls;
 #[cfg(feature = "ssr")]
 mod gather;
+#[cfg(feature = "ssr")]
+mod kept;
 mod links;
 mod panels;
 #[cfg(feature = "ssr")]
 mod pictures;
+mod samples;
 mod shapes;
 mod tab;
 #[cfg(feature = "ssr")]

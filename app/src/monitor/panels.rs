@@ -87,7 +87,7 @@ pub fn Controls(here: Here, shown: MonitorView) -> impl IntoView {
                     <button type="submit" class="btn">"Show"</button>
                 </form>
             </div>
-            <p class="note">"Since "<Moment at=shown.from/>"; the last step is not over yet. Percentiles are within 1 % of the exact ones."</p>
+            <p class="note">"Since "<Moment at=shown.from/>"; the pictures leave out the step that is under way. Percentiles are within 1 % of the exact ones."</p>
         </section>
     }
 }

@@ -8,6 +8,7 @@ use domain::{
 use store::monitor::VersionTraffic;
 
 use super::{
+    gather::over,
     shapes::{Happening, Picture, Topic},
     words::{self, maybe},
 };
@@ -151,14 +152,17 @@ pub fn of_pair(
     happenings: &[Happening],
 ) -> Vec<Picture> {
     let marks = marks(happenings);
+    // Both end at the same moment.
+    let n_steps = over(&left.points).len().max(over(&right.points).len());
+    let (left_points, right_points) = (&left.points[..n_steps], &right.points[..n_steps]);
     let name = |traffic: &VersionTraffic| format!("v{}", traffic.version.unwrap_or_default());
     SORTS
         .iter()
         .filter_map(|sort| {
             let (what, read) = sort.one;
             let lines = [
-                (name(left), read, &left.points[..]),
-                (name(right), read, &right.points[..]),
+                (name(left), read, left_points),
+                (name(right), read, right_points),
             ];
             let (a, b) = (read(&left.total), read(&right.total));
             if a.is_none() && b.is_none() {

@@ -26,6 +26,12 @@ pub struct MonitorView {
     pub failures: Vec<FailureRow>,
     /// What was released and tried meanwhile, the newest first.
     pub happenings: Vec<Happening>,
+    /// What is kept of calls.
+    pub sampling: Sampling,
+    /// The last calls that were kept.
+    pub samples: Vec<SampleRow>,
+    /// Where they can be added.
+    pub suites: Vec<SuiteChoice>,
     /// When the window begins.
     pub from: DateTime<Utc>,
     /// When this was read.
@@ -163,6 +169,41 @@ pub struct FailureRow {
     pub n: String,
     /// Their share of all calls.
     pub share: String,
+}
+
+/// What is kept of calls, as it is typed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// The share in percent; `0`: nothing.
+    pub share: String,
+    /// Patterns, one a line.
+    pub patterns: String,
+}
+
+/// A call that was kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleRow {
+    /// It.
+    pub id: String,
+    /// The version that was called, in words.
+    pub version: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What the prompt was filled with, as JSON; may be empty.
+    pub variables: String,
+    /// What the model wrote; may be empty.
+    pub output: String,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// A suite of the prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuiteChoice {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// Something that happened meanwhile.

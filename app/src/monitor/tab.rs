@@ -9,6 +9,7 @@ use super::{
     calls::load_monitor,
     links::Query,
     panels::{ByVersion, Controls, Failures, Happenings, PairTable, Pictures, Tiles},
+    samples::{SampleActs, Samples},
     shapes::MonitorView,
 };
 use crate::{
@@ -26,6 +27,7 @@ const AGAIN: Duration = Duration::from_secs(30);
 pub struct Monitoring {
     view: Resource<Result<Option<MonitorView>, UiError>>,
     here: Memo<Here>,
+    acts: SampleActs,
 }
 
 impl Monitoring {
@@ -34,8 +36,9 @@ impl Monitoring {
         let params = use_query_map();
         let query = Memo::new(move |_| params.with(Query::read));
         let feed = use_feed();
-        let heard = feed.heard(&["deployment"]);
+        let heard = feed.heard(&["deployment", "sampling"]);
         let ticks = RwSignal::new(0_u32);
+        let acts = SampleActs::new();
         Effect::new(move |_| {
             if *tab.read() != "monitor" || feed.connection().get() != Connection::Live {
                 return;
@@ -50,7 +53,8 @@ impl Monitoring {
         let view = Resource::new(
             move || {
                 let is_shown = *tab.read() == "monitor";
-                is_shown.then(|| (here.get(), query.get(), heard.get(), ticks.get()))
+                let done = (acts.version(), heard.get(), ticks.get());
+                is_shown.then(|| (here.get(), query.get(), done))
             },
             async |wanted| match wanted {
                 None => Ok(None),
@@ -59,7 +63,7 @@ impl Monitoring {
                 }
             },
         );
-        Self { view, here }
+        Self { view, here, acts }
     }
 }
 
@@ -73,7 +77,7 @@ pub fn MonitorTab(
         <Loaded from=monitoring.view skeleton=|| view! { <Skeleton/> } let:shown>
             {match shown {
                 None => view! { <Skeleton/> }.into_any(),
-                Some(shown) => view! { <Shown here=monitoring.here.get_untracked() shown/> }.into_any(),
+                Some(shown) => view! { <Shown here=monitoring.here.get_untracked() shown acts=monitoring.acts/> }.into_any(),
             }}
         </Loaded>
     }
@@ -85,7 +89,8 @@ fn Skeleton() -> impl IntoView {
 }
 
 #[component]
-fn Shown(here: Here, shown: MonitorView) -> impl IntoView {
+fn Shown(here: Here, shown: MonitorView, acts: SampleActs) -> impl IntoView {
+    let samples = view! { <Samples project=here.project.clone() shown=shown.clone() acts/> };
     let controls = view! { <Controls here=here.clone() shown=shown.clone()/> };
     if shown.is_empty {
         let place = if shown.query.environment == "all" {
@@ -104,6 +109,7 @@ fn Shown(here: Here, shown: MonitorView) -> impl IntoView {
                 <p>"Applications report calls at "<code class="inline">"POST /api/v1/events"</code>", or as OpenTelemetry spans at "<code class="inline">"POST /v1/traces"</code>" with the attribute "<code class="inline">"gen_ai.prompt.name"</code>"."</p>
             </Empty>
             <Happenings shown=shown/>
+            {samples}
         }
         .into_any();
     }
@@ -118,6 +124,7 @@ fn Shown(here: Here, shown: MonitorView) -> impl IntoView {
             <Failures failures=shown.failures.clone()/>
             <Happenings shown/>
         </div>
+        {samples}
     }
     .into_any()
 }

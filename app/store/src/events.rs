@@ -25,6 +25,7 @@ mod observed;
 mod partitions;
 mod place;
 mod roll_up;
+mod samples;
 
 pub use observed::observed;
 pub use partitions::{prepare_days, upkeep};
@@ -33,6 +34,7 @@ pub use roll_up::roll_up;
 use copy::{Events, copy_ids};
 use facts::Facts;
 use place::{Known, Placed};
+use samples::Samples;
 
 /// The channel on which rolled up events announce themselves; the payload is a project.
 pub const RESULT_CHANNEL: &str = "cueline_result";
@@ -191,6 +193,7 @@ async fn write_rows<'a>(
     let mut facts: BTreeMap<Uuid, Facts> = BTreeMap::new();
     let mut minutes = Minutes::default();
     let mut said = Vec::new();
+    let mut samples = Samples::default();
     for one in placed {
         rows.push(project, one, now);
         if let Some(place) = one.traffic() {
@@ -198,6 +201,9 @@ async fn write_rows<'a>(
         }
         if inputs::is_input(one) {
             said.push(one);
+        }
+        if one.is_sample {
+            samples.add(one);
         }
         if let (Some(plan), Some(experiment)) = (one.plan, one.event.experiment) {
             facts.entry(experiment).or_default().add(one, plan);
@@ -207,6 +213,7 @@ async fn write_rows<'a>(
     for (experiment, facts) in facts {
         facts.write(db, project, experiment).await?;
     }
+    samples.write(db, project).await?;
     if !minutes.is_empty() {
         sqlx::query!(
             "insert into monitor_batch (project_id, sums) values ($1, $2)",

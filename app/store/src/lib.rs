@@ -37,6 +37,7 @@ pub mod prompts;
 pub mod providers;
 pub mod releases;
 pub mod runs;
+pub mod sampling;
 pub mod secret;
 pub mod serving;
 pub mod sessions;

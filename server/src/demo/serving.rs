@@ -31,7 +31,7 @@ const BUSY_PROMPTS: [&str; 3] = [
     "marketing/product-description",
 ];
 /// So long before it was rolled back a version fails more and more.
-const BURST: TimeDelta = TimeDelta::hours(4);
+const BURST: TimeDelta = TimeDelta::minutes(75);
 /// When the provider had too many requests, for everybody: hours ago, and for how long.
 const CROWDED: (i64, i64) = (53, 2);
 /// Events in one request.
@@ -109,7 +109,12 @@ fn calls(prompt: &PromptName, reign: &Reign, now: DateTime<Utc>) -> Vec<Event> {
     while hour < reign.to {
         let seed = seed(prompt, hour);
         let mut dice = StdRng::from_seed(seed);
-        let wanted = busy * activity(hour + TimeDelta::minutes(30));
+        // What came to a bad end was noticed because many saw it, whatever the hour.
+        let wanted = if reign.is_rolled_back && reign.to - reign.from < TimeDelta::hours(12) {
+            busy * 3.0
+        } else {
+            busy * activity(hour + TimeDelta::minutes(30))
+        };
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -264,8 +269,8 @@ mod tests {
                 .count();
             (n_failed, made.len())
         };
-        let (n_before, of_before) = failed("2026-11-18T10:05:00Z", "2026-11-19T17:20:00Z");
-        let (n_burst, of_burst) = failed("2026-11-19T17:20:00Z", "2026-11-19T21:20:00Z");
+        let (n_before, of_before) = failed("2026-11-18T10:05:00Z", "2026-11-19T20:05:00Z");
+        let (n_burst, of_burst) = failed("2026-11-19T20:05:00Z", "2026-11-19T21:20:00Z");
         assert!(n_before * 8 < of_before && n_burst * 6 > of_burst);
     }
 }

@@ -158,6 +158,7 @@ async fn spans_of_calls_become_events_once(pool: PgPool) {
                 number("gen_ai.usage.cache_write.input_tokens", 30),
                 attribute("gen_ai.server.time_to_first_token", Any::DoubleValue(0.08)),
                 text("user.id", "u1"),
+                text("cueline.variables", r#"{"mail":"hello"}"#),
             ],
         ),
         failed,
@@ -199,6 +200,12 @@ async fn spans_of_calls_become_events_once(pool: PgPool) {
     .await
     .unwrap();
     assert_eq!(kept.0, "u1");
+    let variables: Value =
+        sqlx::query_scalar("select variables from event where variables is not null")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    assert_eq!(variables, json!({ "mail": "hello" }));
     assert_eq!(
         (&*kept.1, &*kept.2),
         ("claude-sonnet-4-5-20250929", "production")

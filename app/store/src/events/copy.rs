@@ -63,12 +63,9 @@ impl Events {
         row.text(call.model.as_deref());
         row.text(call.error.as_deref());
         // `jsonb` is text after one byte that names its version.
-        let variables = event
-            .variables
-            .as_ref()
-            .map(|variables| format!("\u{1}{variables}"));
+        let variables = one.variables().map(|variables| format!("\u{1}{variables}"));
         row.text(variables.as_deref());
-        row.text(event.output.as_deref());
+        row.text(one.output());
     }
 
     pub async fn send(self, db: &mut PgConnection) -> Result<(), sqlx::Error> {

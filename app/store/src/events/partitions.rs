@@ -52,7 +52,7 @@ pub async fn prepare_days(
 
 /// Makes the coming days ready, and drops what is older than `days`: raw events, the ids that no
 /// retry can use any more, and measurements that no exposure can reach. Minutes of traffic go after
-/// `minute_days`; its hours and days stay.
+/// `minute_days`; its hours and days stay. Samples go with their events.
 pub async fn upkeep(store: &Store, days: u32, minute_days: u32, now: DateTime<Utc>) -> Result<()> {
     let late = TimeDelta::days(domain::monitor::LATE_DAYS + 1);
     let ahead = (0..=AHEAD_DAYS).filter_map(|day| now.checked_add_days(Days::new(day)));
@@ -81,6 +81,9 @@ pub async fn upkeep(store: &Store, days: u32, minute_days: u32, now: DateTime<Ut
     .execute(&store.pool)
     .await?;
     sqlx::query!("delete from experiment_early where at < $1", now - late)
+        .execute(&store.pool)
+        .await?;
+    sqlx::query!("delete from sample where at < $1", now - keep)
         .execute(&store.pool)
         .await?;
     sqlx::query!(

@@ -4,8 +4,12 @@ use chrono::TimeDelta;
 use domain::{
     actor::{Actor, Grant, Permission},
     experiment::Status,
-    monitor::Kind,
+    monitor::{
+        Kind,
+        sampling::{Redaction, Sampling},
+    },
 };
+use serde_json::Value;
 
 use sha2::{Digest, Sha256};
 
@@ -36,6 +40,8 @@ pub(super) struct Known {
     environments: HashMap<String, Uuid>,
     experiments: HashMap<Uuid, Plan>,
     prices: ByModel,
+    sampling: Sampling,
+    redaction: Redaction,
     /// The environment of a key that is bound to one only.
     own_environment: Option<String>,
     is_bound: bool,
@@ -53,6 +59,10 @@ pub(super) struct Placed<'a> {
     pub arm: Option<u8>,
     /// What the call cost: as it was reported, or by the price table.
     pub cost_usd: Option<f64>,
+    /// Whether it is kept to be read.
+    pub is_sample: bool,
+    /// What the prompt was filled with and what the model wrote, where something was taken out.
+    redacted: Option<(Option<Value>, Option<String>)>,
     /// Its experiment.
     pub plan: Option<&'a Plan>,
 }
@@ -79,14 +89,37 @@ impl Known {
             .filter_map(|(_, event)| event.experiment)
             .collect();
         let experiments: Vec<Uuid> = experiments.into_iter().collect();
+        // Events that say nothing of inputs and outputs are spared the question.
+        let says =
+            |(_, event): &(usize, Event)| event.variables.is_some() || event.output.is_some();
+        let sampling = if events.iter().any(says) {
+            crate::sampling::of_project(store, by.project).await?
+        } else {
+            Sampling::default()
+        };
         Ok(Self {
             prompts: load_prompts(store, by, &named(|event| event.prompt.as_deref())).await?,
             environments: load_environments(store, by, &environments).await?,
             experiments: load_experiments(store, by, &experiments).await?,
             prices: ByModel::load(store, by.project, events.iter().map(|(_, event)| event)).await?,
+            redaction: sampling.redaction(),
+            sampling,
             own_environment,
             is_bound: bound.is_some(),
         })
+    }
+
+    /// What is stored instead of what was said; none where it is stored as it was said.
+    fn redacted(&self, event: &Event) -> Option<(Option<Value>, Option<String>)> {
+        if self.redaction.is_empty() {
+            return None;
+        }
+        let variables = event.variables.as_ref();
+        let output = event.output.as_ref();
+        Some((
+            variables.map(|value| self.redaction.value(value)),
+            output.map(|text| self.redaction.text(text)),
+        ))
     }
 
     /// Where the event belongs, or why nowhere.
@@ -99,8 +132,11 @@ impl Known {
             version: event.version,
             arm: None,
             cost_usd: event.call.cost_usd.or_else(|| self.prices.cost_of(event)),
+            is_sample: false,
+            redacted: self.redacted(event),
             plan: None,
         };
+        placed.is_sample = self.sampling.keeps(placed.key);
         let mut environment = event.environment.as_deref();
         if let Some(id) = event.experiment {
             let plan = self
@@ -146,6 +182,22 @@ impl Known {
 }
 
 impl Placed<'_> {
+    /// What the prompt was filled with, without what is taken out.
+    pub fn variables(&self) -> Option<&Value> {
+        match &self.redacted {
+            Some((variables, _)) => variables.as_ref(),
+            None => self.event.variables.as_ref(),
+        }
+    }
+
+    /// What the model wrote, without what is taken out.
+    pub fn output(&self) -> Option<&str> {
+        match &self.redacted {
+            Some((_, output)) => output.as_deref(),
+            None => self.event.output.as_deref(),
+        }
+    }
+
     /// Whose traffic it is; none where it is about no prompt.
     pub fn traffic(&self) -> Option<Place> {
         Some(Place {

@@ -319,3 +319,62 @@ async fn minutes_go_and_hours_stay(pool: PgPool) {
     assert_eq!(rolled_up(&world, "minute").await.len(), 0);
     assert_eq!(all(&world, prompt, -7_200, 7_200).await.requests, 1);
 }
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn samples_are_kept_only_when_asked_and_never_with_what_is_taken_out(pool: PgPool) {
+    use domain::monitor::sampling::Sampling;
+
+    let world = World::new(pool).await;
+    world.prompt_with_versions("triage", 1).await;
+    let said = || {
+        let mut event = call("triage", Some(1), 5.0, 1);
+        event.variables = Some(serde_json::json!({ "mail": "from anna@acme.example" }));
+        event.output = Some("Dear anna@acme.example".to_owned());
+        event
+    };
+    let (name, reader) = (crate::testing::name("triage"), world.actor(Role::Viewer));
+    let kept = async || {
+        let listed = crate::sampling::list(&world.store, &reader, &name, Some("production"), 10);
+        listed.await.unwrap()
+    };
+    send(&world, &[said()], at(2)).await;
+    assert_eq!(kept().await, [], "off by default");
+
+    let sampling = Sampling::parse("100", "[\\w.]+@[\\w.]+").unwrap();
+    let approver = world.actor(Role::Approver);
+    let refused = crate::sampling::set(&world.store, &approver, &sampling, at(3)).await;
+    assert!(refused.is_err());
+    crate::sampling::set(&world.store, &world.actor(Role::Admin), &sampling, at(3))
+        .await
+        .unwrap();
+    let again = said();
+    send(
+        &world,
+        &[again.clone(), again, call("triage", Some(1), 5.0, 1)],
+        at(4),
+    )
+    .await;
+    let found = kept().await;
+    assert_eq!(found.len(), 1, "once, and only what says something");
+    assert_eq!(found[0].output.as_deref(), Some("Dear [redacted]"));
+    let variables = Some(serde_json::json!({ "mail": "from [redacted]" }));
+    assert_eq!(found[0].variables, variables);
+    let one = crate::sampling::get(&world.store, &reader, found[0].id);
+    assert_eq!(one.await.unwrap(), found[0]);
+    let raw: Vec<Option<String>> =
+        sqlx::query_scalar("select output from event where at >= $1 order by received_at")
+            .bind(at(0))
+            .fetch_all(&world.store.pool)
+            .await
+            .unwrap();
+    assert!(
+        raw[1..]
+            .iter()
+            .flatten()
+            .all(|output| !output.contains('@'))
+    );
+    upkeep(&world.store, 90, 90, at(100 * 86_400))
+        .await
+        .unwrap();
+    assert_eq!(kept().await, []);
+}

@@ -85,6 +85,8 @@ struct Row<'a> {
     cost_usd: Option<f64>,
     model: Option<&'a str>,
     error: Option<String>,
+    variables: Option<serde_json::Value>,
+    output: Option<&'a str>,
 }
 
 /// Reads a span of a resource with these attributes.
@@ -142,6 +144,12 @@ pub fn read(span: &Span, resource: &[KeyValue], now: DateTime<Utc>) -> Result<Re
         cost_usd: own.number(&COST),
         model: own.text(&MODEL),
         error: error(span, &own),
+        // What people wrote is taken only where the application says so by these names: what
+        // instrumentation records by itself may be more than anybody meant to hand on.
+        variables: own
+            .text(&["cueline.variables"])
+            .and_then(|text| serde_json::from_str(text).ok()),
+        output: own.text(&["cueline.output"]),
     };
     let row = serde_json::to_string(&row).map_err(|error| Reason(error.to_string()))?;
     Event::parse(&row, now).map(|event| Read::Call(Box::new(event)))
