@@ -4,9 +4,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     alert::{Kind, Reading, Unit},
+    drift::State,
     gate::{GateVerdict, Verdict},
     id::{EnvironmentId, ExperimentId, ProjectId, PromotionId, PromptId, RunId},
-    prompt::PromptName,
+    prompt::{PRODUCTION, PromptName},
 };
 use sqlx::types::Json;
 
@@ -346,13 +347,42 @@ async fn measured(store: &Store, question: Question, now: DateTime<Utc>) -> Resu
     Ok(findings)
 }
 
-/// The states of the last drift checks.
-#[expect(
-    clippy::unused_async,
-    reason = "reads the checks once they are kept here"
-)]
-async fn drifted(_store: &Store) -> Result<Vec<Finding>> {
-    Ok(Vec::new())
+/// How the last drift checks left what serves. What cannot be told ends nothing.
+async fn drifted(store: &Store) -> Result<Vec<Finding>> {
+    let watched = sqlx::query!(
+        r#"select distinct alert_rule.project_id as "project: ProjectId",
+                  environment.environment_id as "environment: EnvironmentId"
+           from alert_rule
+           join environment on environment.project_id = alert_rule.project_id and environment.name = $1
+           where kind = 'drifted' and is_on and removed_at is null"#,
+        PRODUCTION,
+    )
+    .fetch_all(&store.pool)
+    .await?;
+    let mut findings = Vec::new();
+    for row in watched {
+        for standing in crate::drift::standings(store, row.project).await? {
+            let reading = match standing.state {
+                State::Drifted => Reading::At(1.0),
+                State::Watch | State::Healthy => Reading::At(0.0),
+                State::CannotTell => Reading::Unknown,
+            };
+            findings.push(Finding {
+                project: row.project,
+                subject: standing.prompt_id.to_string(),
+                prompt: Some(standing.prompt_id),
+                environment: Some(row.environment),
+                title: format!(
+                    "{} v{} in {}",
+                    standing.prompt, standing.version, standing.environment
+                ),
+                reading,
+                sentence: standing.reason,
+                href: format!("/drift/{}", standing.prompt),
+            });
+        }
+    }
+    Ok(findings)
 }
 
 fn window(minutes: i32) -> String {
