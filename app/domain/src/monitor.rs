@@ -12,6 +12,7 @@ use uuid::Uuid;
 pub mod bucket;
 pub mod failure;
 mod rows;
+#[cfg(feature = "watch")]
 pub mod sampling;
 mod sent;
 pub mod summary;

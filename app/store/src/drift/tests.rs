@@ -466,7 +466,8 @@ async fn input_drift_is_counted_once_however_often_events_come(pool: PgPool) {
         events::roll_up(store, at(20 * DAY)),
         events::roll_up(store, at(20 * DAY))
     );
-    assert_eq!(one.unwrap() + two.unwrap(), 2);
+    // Two batches, each waiting for its inputs and for its calls to be added up.
+    assert_eq!(one.unwrap() + two.unwrap(), 4);
     assert_eq!(events::roll_up(store, at(20 * DAY)).await.unwrap(), 0);
 
     let found = detail(&world, 20 * DAY).await;
