@@ -25,7 +25,7 @@ test('the compare page says what a change costs, of the traffic that is entered'
   await expect(box.getByText(/behind the last cache breakpoint/)).toBeVisible();
 });
 
-test('a change over the budget is refused until somebody says yes', async ({ page, javaScriptEnabled }) => {
+test('a change over the budget is refused until somebody says yes', async ({ page, javaScriptEnabled, complaints }) => {
   const long = (first: string) => `${first} ${'Answer in one short sentence and be kind. '.repeat(600)}`;
   const model = { provider: 'anthropic', name: 'claude-sonnet-4-6', max_tokens: 100 };
   const name = await newPrompt([]);
@@ -65,6 +65,8 @@ test('a change over the budget is refused until somebody says yes', async ({ pag
   // Going back at once finds the old prefix still warm.
   await page.goto(`${PROJECT}/roll-back/${name}?environment=staging`);
   await expect(page.getByText(/cache refill/)).toBeVisible();
+  // The browser reports the refusal's own status.
+  expect(complaints.splice(0).filter((line) => !line.includes('status of 422'))).toEqual([]);
 });
 
 test('an admin adds a price, which goes before the published one', async ({ page }) => {

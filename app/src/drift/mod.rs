@@ -5,9 +5,9 @@ mod detail;
 #[cfg(feature = "ssr")]
 mod gather;
 mod inputs;
-mod links;
+pub mod links;
 mod list;
-mod parts;
+pub mod parts;
 #[cfg(feature = "ssr")]
 mod pictures;
 mod schedule;

@@ -23,10 +23,9 @@ pub struct Overview {
     pub experiments: Vec<ExperimentRow>,
     /// Clients connected now.
     pub clients: Vec<Consumer>,
-    /// The prompts changed last.
-    pub prompts: Vec<Prompt>,
-    /// Their last 24 hours in production, in the same order; none where nobody called.
-    pub days: Vec<Option<Day>>,
+    /// Prompts with what they did in the last 24 hours in production, none where nobody called:
+    /// those that fail first, then the busiest, then those that changed last.
+    pub prompts: Vec<(Prompt, Option<Day>)>,
     /// Whether there is any prompt at all.
     pub is_empty: bool,
     /// Whether the one who looks may roll back.
@@ -42,7 +41,11 @@ pub struct Overview {
 pub struct Day {
     /// Requests by the hour, drawn.
     pub line: String,
-    /// What it shows, in words.
+    /// The share that succeeded by the hour, drawn.
+    pub success_line: String,
+    /// The 95th percentile of the latency by the hour, drawn.
+    pub latency_line: String,
+    /// What they show, in words.
     pub words: String,
     /// Requests.
     pub requests: String,
@@ -89,14 +92,14 @@ pub enum Need {
         /// When.
         at: DateTime<Utc>,
     },
-    /// A client was told of a deployment and has not confirmed it.
-    ClientBehind {
-        /// The client.
-        consumer: String,
-        /// The environment it follows.
+    /// Clients were told of a deployment and have not confirmed it.
+    ClientsBehind {
+        /// The environment they follow.
         environment: String,
-        /// How many prompts' versions it has not confirmed.
-        n_behind: i64,
+        /// One of them.
+        consumer: String,
+        /// How many they are.
+        n_clients: usize,
     },
     /// Somebody deployed past the policy.
     GlassBroken(Deployment),
@@ -141,16 +144,7 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
     let failing = store::gates::failing(store, actor).await?;
     let mut needs: Vec<Need> = taken_back(&history, cx.now).collect();
     needs.extend(firing(&cx, &waiting, &failing).await?);
-    needs.extend(
-        clients
-            .iter()
-            .filter(|client| client.n_behind > 0)
-            .map(|client| Need::ClientBehind {
-                consumer: client.consumer.clone(),
-                environment: client.environment.clone(),
-                n_behind: client.n_behind,
-            }),
-    );
+    needs.extend(behind(&clients));
     needs.extend(broken_glass(&history, cx.now));
     needs.extend(waiting.into_iter().map(Need::Approval));
     needs.extend(failing.into_iter().map(gate_failed));
@@ -190,15 +184,13 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
             }
         })
         .collect();
-    let prompts: Vec<Prompt> = prompts.items.into_iter().take(10).collect();
-    let days = days(&cx, &prompts).await?;
+    let prompts = days(&cx, prompts.items).await?;
     Ok(Overview {
         needs,
         deployments,
         experiments: experiments.items,
         clients,
         prompts,
-        days,
         is_empty,
         may_roll_back: actor.may(Permission::RollBack).is_ok(),
         may_write: actor.may(Permission::WriteDrafts).is_ok(),
@@ -206,38 +198,79 @@ pub async fn read_overview(project: String) -> Result<Overview, UiError> {
     })
 }
 
-/// The prompts' last 24 hours in production.
+/// The prompts of the overview with their last 24 hours in production.
 #[cfg(feature = "ssr")]
-async fn days(cx: &crate::context::Cx, prompts: &[Prompt]) -> Result<Vec<Option<Day>>, UiError> {
-    use domain::monitor::window::Window;
+async fn days(
+    cx: &crate::context::Cx,
+    prompts: Vec<Prompt>,
+) -> Result<Vec<(Prompt, Option<Day>)>, UiError> {
+    use domain::monitor::{Point, Summary, window::Window};
 
     use crate::{charts::spark::spark, monitor::words};
 
     let names: Vec<_> = prompts.iter().map(|prompt| prompt.name.clone()).collect();
     let span = Window::Day.until(cx.now);
     let mut found = store::monitor::traffic(&cx.store, &cx.actor, &names, span).await?;
-    let is_bad = |rate: Option<f64>| rate.is_some_and(|rate| rate > 0.05);
-    Ok(names
-        .iter()
-        .map(|name| {
-            let (total, points) = found.remove(name)?;
-            let values: Vec<(f64, bool)> = points
-                .iter()
-                .map(|point| {
-                    let requests = domain::stats::float(point.summary.requests);
-                    (requests, is_bad(point.summary.error_rate()))
-                })
-                .collect();
-            Some(Day {
-                line: spark(&values),
-                words: words::day(&total),
-                requests: words::few(total.requests),
-                success: words::maybe(total.success_rate(), words::share),
-                latency: words::percentile(total.latency, |of| of.p95),
-                is_bad: is_bad(total.error_rate()),
+    let is_bad = |summary: &Summary| summary.error_rate().is_some_and(|rate| rate > 0.05);
+    let line = |points: &[Point], value: fn(&Summary) -> Option<f64>| {
+        let drawn: Vec<(f64, bool)> = points
+            .iter()
+            .map(|point| (value(&point.summary).unwrap_or(0.0), is_bad(&point.summary)))
+            .collect();
+        spark(&drawn)
+    };
+    let mut all: Vec<_> = prompts
+        .into_iter()
+        .map(|prompt| {
+            let day = found.remove(&prompt.name);
+            (prompt, day)
+        })
+        .collect();
+    // Stable: what is called as often stays in the order of the last change.
+    all.sort_by_key(|(_, day)| {
+        let urgent = day
+            .as_ref()
+            .map(|(total, _)| (is_bad(total), total.requests));
+        std::cmp::Reverse(urgent)
+    });
+    let day = |(total, points): (Summary, Vec<Point>)| Day {
+        line: line(&points, |one| Some(domain::stats::float(one.requests))),
+        success_line: line(&points, Summary::success_rate),
+        latency_line: line(&points, |one| one.latency.map(|latency| latency.p95)),
+        words: words::day(&total),
+        requests: words::few(total.requests),
+        success: words::maybe(total.success_rate(), words::share),
+        latency: words::percentile(total.latency, |of| of.p95),
+        is_bad: is_bad(&total),
+    };
+    Ok(all
+        .into_iter()
+        .take(10)
+        .map(|(prompt, found)| (prompt, found.map(day)))
+        .collect())
+}
+
+/// Clients that have not confirmed what serves, an environment at a time: many that hang together
+/// are one thing to look at.
+#[cfg(feature = "ssr")]
+fn behind(clients: &[Consumer]) -> Vec<Need> {
+    let mut by_environment = std::collections::BTreeMap::<&str, Vec<&Consumer>>::new();
+    for client in clients.iter().filter(|client| client.n_behind > 0) {
+        by_environment
+            .entry(&client.environment)
+            .or_default()
+            .push(client);
+    }
+    by_environment
+        .into_iter()
+        .filter_map(|(environment, clients)| {
+            Some(Need::ClientsBehind {
+                environment: environment.to_owned(),
+                consumer: clients.first()?.consumer.clone(),
+                n_clients: clients.len(),
             })
         })
-        .collect())
+        .collect()
 }
 
 /// Deployments past the policy stay on the first screen for a week.

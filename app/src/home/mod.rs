@@ -244,26 +244,25 @@ fn prompts(project: &str, overview: &Overview) -> impl IntoView + use<> {
     let rows = overview
         .prompts
         .iter()
-        .zip(&overview.days)
         .map(|(prompt, day)| prompt_row(project, prompt, day.as_ref(), overview))
         .collect_view();
     view! {
         <section class="section" aria-labelledby="prompts">
             <div class="section-head">
-                <h2 id="prompts">"Changed last"</h2>
+                <h2 id="prompts">"In production, last 24 h"</h2>
                 <a href=all>"All prompts"</a>
             </div>
             <TableWrap>
                 <table class="table">
-                    <caption class="sr-only">"The prompts that changed last"</caption>
+                    <caption class="sr-only">"Prompts in production over the last 24 hours: those that fail first, then the busiest"</caption>
                     <thead>
                         <tr>
                             <th scope="col">"Prompt"</th>
                             <th scope="col" data-align="end">"Active"</th>
                             <th scope="col" data-align="end">"Newest"</th>
-                            <th scope="col">"Last 24 h"</th>
-                            <th scope="col" data-align="end">"Success"</th>
-                            <th scope="col" data-align="end" data-rank="2">"p95"</th>
+                            <th scope="col">"Requests"</th>
+                            <th scope="col">"Success"</th>
+                            <th scope="col" data-rank="2">"Latency p95"</th>
                             <th scope="col" data-align="end">"Changed"</th>
                         </tr>
                     </thead>
@@ -279,8 +278,8 @@ fn day_cells(project: &str, prompt: &Prompt, day: Option<&Day>) -> impl IntoView
     let Some(day) = day.cloned() else {
         return view! {
             <td class="muted">"no traffic"</td>
-            <td data-align="end"><Nobody/></td>
-            <td data-align="end" data-rank="2"><Nobody/></td>
+            <td><Nobody/></td>
+            <td data-rank="2"><Nobody/></td>
         }
         .into_any();
     };
@@ -293,10 +292,20 @@ fn day_cells(project: &str, prompt: &Prompt, day: Option<&Day>) -> impl IntoView
                 <span class="num">{day.requests}</span>
             </a>
         </td>
-        <td data-align="end" data-nowrap="" data-state=state>{day.success}</td>
-        <td data-align="end" data-nowrap="" data-rank="2">{day.latency}</td>
+        <td data-state=state>{small_line(day.success_line, day.success)}</td>
+        <td data-rank="2">{small_line(day.latency_line, day.latency)}</td>
     }
     .into_any()
+}
+
+/// A line and the number it comes to. The line says nothing that the number does not.
+fn small_line(line: String, number: String) -> impl IntoView {
+    view! {
+        <span class="day">
+            <span class="day-line" aria-hidden="true" inner_html=line></span>
+            <span class="num">{number}</span>
+        </span>
+    }
 }
 
 fn prompt_row(

@@ -95,21 +95,18 @@ fn words(project: &str, need: &Need, overview: &Overview) -> Words {
             href: format!("/p/{project}/runs/{run}"),
             verb: "Look",
         },
-        Need::ClientBehind {
-            consumer,
+        Need::ClientsBehind {
             environment,
-            n_behind,
+            consumer,
+            n_clients,
         } => Words {
             tone: "warn",
             glyph: Glyph::Warn,
-            what: format!("{consumer} has not confirmed what serves {environment}"),
-            note: match n_behind {
-                1 => "one prompt’s version is unconfirmed; it may still use the one before"
-                    .to_owned(),
-                n => format!(
-                    "{n} prompts’ versions are unconfirmed; it may still use the ones before"
-                ),
+            what: match n_clients {
+                1 => format!("{consumer} has not confirmed what serves {environment}"),
+                n => format!("{n} clients have not confirmed what serves {environment}"),
             },
+            note: "what they do not confirm they may still use in the version before".to_owned(),
             href: format!("/p/{project}#clients"),
             verb: "Look",
         },

@@ -15,6 +15,7 @@ use super::{
     versions::{Versions, VersionsTab},
 };
 use crate::{
+    drift,
     error::UiError,
     experiments::{Experiments, ExperimentsTab},
     frame::{use_membership, use_project},
@@ -179,7 +180,7 @@ fn Header(here: Here, head: HeadView) -> impl IntoView {
     let also =
         (!also.is_empty()).then(|| view! { <div><dt>"Also serves"</dt><dd>{also}</dd></div> });
     let live = match head.live {
-        Some(live) => live_facts(live, head.now).into_any(),
+        Some(live) => live_facts(&project, &name, live, head.now).into_any(),
         None => {
             view! { <div><dt>"Active in production"</dt><dd class="muted">"nothing yet"</dd></div> }
                 .into_any()
@@ -199,7 +200,23 @@ fn Header(here: Here, head: HeadView) -> impl IntoView {
     }
 }
 
-fn live_facts(live: Live, now: chrono::DateTime<chrono::Utc>) -> impl IntoView {
+fn live_facts(
+    project: &str,
+    name: &str,
+    live: Live,
+    now: chrono::DateTime<chrono::Utc>,
+) -> impl IntoView + use<> {
+    let drift_address = drift::links::prompt(project, name);
+    let drift = live.drift.map(|(state, checked_at)| {
+        let when = checked_at
+            .map(|at| view! { <span class="muted"><RelativeTime at now has_ago=true/></span> });
+        view! {
+            <div>
+                <dt>"Drift"</dt>
+                <dd><a class="row" href=drift_address>{drift::parts::badge(state)}{when}</a></dd>
+            </div>
+        }
+    });
     let number = live.serving.version;
     let short: String = live.content_hash.chars().take(8).collect();
     let clients = if live.n_connected == 0 {
@@ -222,6 +239,7 @@ fn live_facts(live: Live, now: chrono::DateTime<chrono::Utc>) -> impl IntoView {
         <div><dt>"Since"</dt><dd><RelativeTime at=live.serving.deployed_at now has_ago=true/></dd></div>
         <div><dt>"Deployed by"</dt><dd><Who name=live.serving.by.name() kind=live.serving.by.kind()/></dd></div>
         <div><dt>"Clients"</dt><dd>{clients}</dd></div>
+        {drift}
     }
 }
 

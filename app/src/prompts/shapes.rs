@@ -76,6 +76,8 @@ pub struct Live {
     pub n_connected: i64,
     /// Those among them that hold what serves.
     pub n_current: i64,
+    /// Whether it is still as good as when it was promoted, and when that was checked.
+    pub drift: Option<(domain::drift::State, Option<DateTime<Utc>>)>,
 }
 
 /// The Versions tab.

@@ -66,6 +66,13 @@ pub async fn standings(store: &Store, project: ProjectId) -> Result<Vec<Standing
     Ok(watched.into_iter().map(|one| one.standing).collect())
 }
 
+/// How one prompt stands; none where it does not serve production.
+pub async fn standing(store: &Store, by: &Actor, prompt: &PromptName) -> Result<Option<Standing>> {
+    by.may(Permission::ReadEvals)?;
+    let watched = select(store, by.project, Some(prompt)).await?.pop();
+    Ok(watched.map(|one| one.standing))
+}
+
 /// The prompts that are looked after: those that need somebody first, then by name.
 pub async fn list(store: &Store, by: &Actor, state: Option<State>) -> Result<Vec<Watched>> {
     by.may(Permission::ReadEvals)?;

@@ -1,11 +1,16 @@
 //! Calls that are kept to be read: what a project keeps of them, and what was kept. What is taken
 //! out is taken out before anything is written, here and in the events themselves.
 
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission},
     id::ProjectId,
-    monitor::sampling::Sampling,
+    monitor::sampling::{Redaction, Sampling},
     prompt::PromptName,
 };
 use serde_json::{Value, json};
@@ -30,6 +35,30 @@ pub(crate) async fn of_project(store: &Store, project: ProjectId) -> Result<Samp
         share: row.share,
         patterns: row.patterns,
     }))
+}
+
+/// Patterns that were compiled, by project. Compiling takes milliseconds, and every batch needs them.
+static COMPILED: LazyLock<Mutex<HashMap<ProjectId, (Vec<String>, Arc<Redaction>)>>> =
+    LazyLock::new(Mutex::default);
+
+/// What takes out of calls what the project does not want to be kept.
+pub(crate) fn redaction(project: ProjectId, sampling: &Sampling) -> Result<Arc<Redaction>> {
+    if sampling.patterns.is_empty() {
+        return Ok(Arc::default());
+    }
+    let lock = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((patterns, redaction)) = lock().get(&project)
+        && *patterns == sampling.patterns
+    {
+        return Ok(redaction.clone());
+    }
+    let redaction = Arc::new(
+        sampling
+            .redaction()
+            .map_err(|why| Error::Database(sqlx::Error::Decode(why.into())))?,
+    );
+    lock().insert(project, (sampling.patterns.clone(), redaction.clone()));
+    Ok(redaction)
 }
 
 /// Changes what the project keeps from now on.

@@ -2,6 +2,7 @@
 //! in like those of `/api/v1/events`: on disk before the answer, once however often they are sent.
 //! Spans that are not calls of a named prompt pass through unkept: exporters send whole traces.
 
+mod parts;
 mod span;
 mod wire;
 
@@ -17,6 +18,7 @@ use domain::{
 };
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use store::events;
+use tokio::sync::Semaphore;
 
 use crate::{
     api::{
@@ -31,7 +33,9 @@ use span::Read;
 use wire::Encoding;
 
 /// Most bytes of a request, as sent and unpacked: an exporter's batch is a tenth of it.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// So many requests are read at once: unpacked, each is many times its size on the wire.
+static READING: Semaphore = Semaphore::const_new(4);
 /// So many reasons are told; the rest is counted.
 const MAX_REASONS: usize = 5;
 
@@ -54,6 +58,8 @@ async fn export(
         let KeyCaller(actor) = caller?;
         actor.may(Permission::WriteEvents)?;
         let bytes = read_unpacked(&headers, body, MAX_BYTES).await?;
+        // Never closed: there is always a turn.
+        let _turn = READING.acquire().await.ok();
         take_in(&state, &actor, encoding.read(&bytes)?).await
     };
     match done.await {

@@ -6,6 +6,8 @@ use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     actor::Actor,
+    cache::blocks,
+    content::Content,
     monitor::{Call, Event, Kind, bucket::Resolution},
     page::PageRequest,
     prompt::{PRODUCTION, PromptName},
@@ -13,7 +15,7 @@ use domain::{
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sha2::{Digest, Sha256};
-use store::{Store, events, prompts, releases};
+use store::{Store, events, prompts, releases, versions};
 use uuid::Uuid;
 
 use super::experiments::{TALES, activity, call};
@@ -43,6 +45,8 @@ struct Reign {
     to: DateTime<Utc>,
     version: i32,
     is_rolled_back: bool,
+    /// Tokens up to the last cache breakpoint, where there is one.
+    prefix: Option<i64>,
 }
 
 /// Tells what has been called. Ids follow from prompt and time, so that a start that was interrupted
@@ -59,7 +63,9 @@ pub async fn fill(store: &Store, operator: &Actor, now: DateTime<Utc>) -> anyhow
         let all = PageRequest::first(200);
         let history =
             releases::list(store, operator, Some(&prompt.name), Some(PRODUCTION), &all).await?;
-        for reign in reigns(&history.items, now) {
+        for mut reign in reigns(&history.items, now) {
+            let version = versions::find(store, operator, &prompt.name, reign.version).await?;
+            reign.prefix = version.and_then(|version| cached_tokens(&version.content));
             told.extend(calls(&prompt.name, &reign, now));
         }
     }
@@ -89,6 +95,7 @@ fn reigns(releases: &[Deployment], now: DateTime<Utc>) -> Vec<Reign> {
             to,
             version: release.version,
             is_rolled_back,
+            prefix: None,
         });
         to = release.deployed_at;
         is_rolled_back = release.kind == DeploymentKind::Rollback;
@@ -174,7 +181,7 @@ fn one(
     made.error = failure(reign, at, now, dice);
     // The price table knows what it costs.
     made.cost_usd = None;
-    cache(&mut made, at - reign.from);
+    cache(&mut made, reign, at);
     if made.error.is_some() {
         made.output_tokens = Some(0);
         made.ttft_ms = None;
@@ -224,14 +231,29 @@ fn failure(
 
 /// A version that has just begun to serve writes the provider's cache; later calls read it. At night
 /// there are pauses in which it expires.
-fn cache(made: &mut Call, since: TimeDelta) {
-    let input = made.input_tokens.unwrap_or_default();
-    let prefix = input * 7 / 10;
-    let is_warm =
-        since > TimeDelta::minutes(40) && made.latency_ms.is_some_and(|ms| ms % 5.0 >= 1.0);
+fn cache(made: &mut Call, reign: &Reign, at: DateTime<Utc>) {
+    let rest = made.input_tokens.unwrap_or_default();
+    let prefix = reign.prefix.unwrap_or(rest * 7 / 10);
+    // What stands behind the breakpoint comes on top of it.
+    if reign.prefix.is_some() {
+        made.input_tokens = Some(prefix + rest / 4);
+    }
+    let is_warm = at - reign.from > TimeDelta::minutes(40)
+        && made.latency_ms.is_some_and(|ms| ms % 5.0 >= 1.0);
     let (read, write) = if is_warm { (prefix, 0) } else { (0, prefix) };
     made.cache_read_tokens = Some(read);
     made.cache_write_tokens = Some(write);
+}
+
+/// What a provider counts up to the last breakpoint, at four characters a token; none without one.
+fn cached_tokens(content: &Content) -> Option<i64> {
+    let blocks = blocks(content);
+    let last = blocks.iter().rposition(|block| block.breakpoint)?;
+    let n_characters: usize = blocks[..=last]
+        .iter()
+        .map(|block| block.text.chars().count())
+        .sum();
+    i64::try_from(n_characters / 4).ok()
 }
 
 #[cfg(test)]
@@ -251,6 +273,7 @@ mod tests {
             to: time("2026-11-19T21:20:00Z"),
             version: 3,
             is_rolled_back: true,
+            prefix: None,
         };
         let told = calls(&prompt, &reign, now);
         assert!(told.len() > 200 && told.iter().all(|event| event.at >= reign.from));

@@ -127,6 +127,15 @@ async fn spans_of_calls_become_events_once(pool: PgPool) {
     let acme = app.project("acme").await;
     let prompt = prompt(&acme).await;
     let key = acme.key(&[Scope::EventsWrite]).await;
+    // Words are kept only where a project asks for samples.
+    sqlx::query(
+        "insert into sampling (project_id, share, patterns, changed_by, changed_at)
+         select project_id, 1, '{}', '{}', $1 from project",
+    )
+    .bind(app.now())
+    .execute(&pool)
+    .await
+    .unwrap();
     let mut failed = call(
         &app,
         2,
@@ -292,6 +301,22 @@ async fn refusals_come_as_status_in_the_encoding_that_was_sent(pool: PgPool) {
         let bomb = gzip(&vec![b' '; 100 * 1024 * 1024]);
         assert!(bomb.len() < 200_000);
         refused(&packed, media, bomb, 413, 8).await;
+        // Megabytes of spans that hold nothing: gigabytes once they are read.
+        let empty = if media == PROTOBUF {
+            let spans = [0x12, 0].repeat(1_000_000);
+            let mut scope = vec![0x12];
+            prost::encoding::encode_varint(spans.len() as u64, &mut scope);
+            scope.extend(spans);
+            let mut resource = vec![0x0a];
+            prost::encoding::encode_varint(scope.len() as u64, &mut resource);
+            resource.extend(scope);
+            resource
+        } else {
+            let spans = vec!["{}"; 1_000_000].join(",");
+            format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#)
+                .into_bytes()
+        };
+        refused(&key, media, empty, 413, 8).await;
         let brotli = key.clone().with("content-encoding", "br");
         refused(&brotli, media, body.clone(), 415, 3).await;
     }

@@ -69,11 +69,14 @@ impl Sampling {
         drawn < self.share
     }
 
-    /// What takes out; patterns that no longer compile are refused when they are saved.
-    #[must_use]
-    pub fn redaction(&self) -> Redaction {
+    /// What takes out. Patterns that do not compile are refused when they are saved; one that is
+    /// met all the same is an error, for without it nothing may be kept.
+    pub fn redaction(&self) -> Result<Redaction, String> {
         let patterns = self.patterns.iter();
-        Redaction(patterns.filter_map(|one| compile(one).ok()).collect())
+        patterns
+            .map(|one| compile(one))
+            .collect::<Result<_, _>>()
+            .map(Redaction)
     }
 }
 
@@ -149,7 +152,10 @@ mod tests {
     #[test]
     fn what_patterns_match_is_taken_out_of_everything() {
         let patterns = "[\\w.]+@[\\w.]+\n\\b\\d{16}\\b\n";
-        let redaction = Sampling::parse("10", patterns).unwrap().redaction();
+        let redaction = Sampling::parse("10", patterns)
+            .unwrap()
+            .redaction()
+            .unwrap();
         let value = json!({
             "mail": "write to über.anna@acme.example, please", "card": 4_111_111_111_111_111_u64,
             "list": [{ "a@b.c": "4111111111111111" }], "n": 3, "none": null,
@@ -162,7 +168,12 @@ mod tests {
             })
         );
         assert_eq!(redaction.text("nothing here"), "nothing here");
-        assert!(Sampling::default().redaction().is_empty());
+        let broken = Sampling {
+            share: 1.0,
+            patterns: vec!["a(".to_owned()],
+        };
+        assert!(broken.redaction().is_err(), "nothing is kept unredacted");
+        assert!(Sampling::default().redaction().unwrap().is_empty());
     }
 
     #[test]

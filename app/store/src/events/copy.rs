@@ -61,7 +61,7 @@ impl Events {
         row.bytes(call.cache_write_tokens.map(i64::to_be_bytes));
         row.number(call.cost_usd);
         row.text(call.model.as_deref());
-        row.text(call.error.as_deref());
+        row.text(one.error());
         // `jsonb` is text after one byte that names its version.
         let variables = one.variables().map(|variables| format!("\u{1}{variables}"));
         row.text(variables.as_deref());

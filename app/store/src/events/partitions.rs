@@ -63,16 +63,10 @@ pub async fn upkeep(store: &Store, days: u32, minute_days: u32, now: DateTime<Ut
     let keep = TimeDelta::days(i64::from(days)).max(late);
     let oldest = (now - keep).date_naive();
     for day in days_there(store).await?.range(..oldest) {
-        let mut tx = store.pool.begin().await?;
-        // Dropping needs the whole table for a moment: rather later than with everybody waiting.
-        sqlx::query!("set local lock_timeout = '2s'")
-            .execute(&mut *tx)
-            .await?;
-        let statement = format!("drop table if exists {}", name(*day));
-        sqlx::query(AssertSqlSafe(statement))
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
+        // What is in use now is dropped in an hour; everything else is cleaned all the same.
+        if let Err(error) = drop_day(store, *day).await {
+            tracing::warn!(%day, %error, "a day of events cannot be dropped now");
+        }
     }
     sqlx::query!(
         "delete from event_id where received_at < $1",
@@ -92,6 +86,20 @@ pub async fn upkeep(store: &Store, days: u32, minute_days: u32, now: DateTime<Ut
     )
     .execute(&store.pool)
     .await?;
+    Ok(())
+}
+
+async fn drop_day(store: &Store, day: NaiveDate) -> Result<()> {
+    let mut tx = store.pool.begin().await?;
+    // Dropping needs the whole table for a moment: rather later than with everybody waiting.
+    sqlx::query!("set local lock_timeout = '2s'")
+        .execute(&mut *tx)
+        .await?;
+    let statement = format!("drop table if exists {}", name(day));
+    sqlx::query(AssertSqlSafe(statement))
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Where an event belongs: its names looked up in the project, and what does not fit refused.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use domain::{
     actor::{Actor, Grant, Permission},
@@ -41,7 +43,7 @@ pub(super) struct Known {
     experiments: HashMap<Uuid, Plan>,
     prices: ByModel,
     sampling: Sampling,
-    redaction: Redaction,
+    redaction: Arc<Redaction>,
     /// The environment of a key that is bound to one only.
     own_environment: Option<String>,
     is_bound: bool,
@@ -61,10 +63,17 @@ pub(super) struct Placed<'a> {
     pub cost_usd: Option<f64>,
     /// Whether it is kept to be read.
     pub is_sample: bool,
-    /// What the prompt was filled with and what the model wrote, where something was taken out.
-    redacted: Option<(Option<Value>, Option<String>)>,
+    /// What was said, where something was taken out.
+    redacted: Option<Redacted>,
     /// Its experiment.
     pub plan: Option<&'a Plan>,
+}
+
+/// What is stored of a call's words.
+struct Redacted {
+    variables: Option<Value>,
+    output: Option<String>,
+    error: Option<String>,
 }
 
 impl Known {
@@ -89,9 +98,10 @@ impl Known {
             .filter_map(|(_, event)| event.experiment)
             .collect();
         let experiments: Vec<Uuid> = experiments.into_iter().collect();
-        // Events that say nothing of inputs and outputs are spared the question.
-        let says =
-            |(_, event): &(usize, Event)| event.variables.is_some() || event.output.is_some();
+        // Events without words are spared the question. Providers' errors quote what they refused.
+        let says = |(_, event): &(usize, Event)| {
+            event.variables.is_some() || event.output.is_some() || event.call.error.is_some()
+        };
         let sampling = if events.iter().any(says) {
             crate::sampling::of_project(store, by.project).await?
         } else {
@@ -102,7 +112,7 @@ impl Known {
             environments: load_environments(store, by, &environments).await?,
             experiments: load_experiments(store, by, &experiments).await?,
             prices: ByModel::load(store, by.project, events.iter().map(|(_, event)| event)).await?,
-            redaction: sampling.redaction(),
+            redaction: crate::sampling::redaction(by.project, &sampling)?,
             sampling,
             own_environment,
             is_bound: bound.is_some(),
@@ -110,16 +120,17 @@ impl Known {
     }
 
     /// What is stored instead of what was said; none where it is stored as it was said.
-    fn redacted(&self, event: &Event) -> Option<(Option<Value>, Option<String>)> {
+    fn redacted(&self, event: &Event) -> Option<Redacted> {
         if self.redaction.is_empty() {
             return None;
         }
+        let text = |text: &Option<String>| text.as_ref().map(|text| self.redaction.text(text));
         let variables = event.variables.as_ref();
-        let output = event.output.as_ref();
-        Some((
-            variables.map(|value| self.redaction.value(value)),
-            output.map(|text| self.redaction.text(text)),
-        ))
+        Some(Redacted {
+            variables: variables.map(|value| self.redaction.value(value)),
+            output: text(&event.output),
+            error: text(&event.call.error),
+        })
     }
 
     /// Where the event belongs, or why nowhere.
@@ -147,6 +158,11 @@ impl Known {
             let version = placed
                 .arm
                 .and_then(|arm| plan.versions.get(usize::from(arm)));
+            if let Some(said) = event.version
+                && !plan.versions.contains(&said)
+            {
+                return Err(format!("version: no arm of the experiment serves v{said}"));
+            }
             placed.version = placed.version.or(version.copied());
             placed.prompt = Some(plan.prompt_id);
             placed.environment = Some(plan.environment_id);
@@ -182,19 +198,29 @@ impl Known {
 }
 
 impl Placed<'_> {
-    /// What the prompt was filled with, without what is taken out.
+    /// What the prompt was filled with, without what is taken out; nothing unless it is a sample.
     pub fn variables(&self) -> Option<&Value> {
-        match &self.redacted {
-            Some((variables, _)) => variables.as_ref(),
+        let said = match &self.redacted {
+            Some(redacted) => redacted.variables.as_ref(),
             None => self.event.variables.as_ref(),
-        }
+        };
+        said.filter(|_| self.is_sample)
     }
 
-    /// What the model wrote, without what is taken out.
+    /// What the model wrote, without what is taken out; nothing unless it is a sample.
     pub fn output(&self) -> Option<&str> {
-        match &self.redacted {
-            Some((_, output)) => output.as_deref(),
+        let said = match &self.redacted {
+            Some(redacted) => redacted.output.as_deref(),
             None => self.event.output.as_deref(),
+        };
+        said.filter(|_| self.is_sample)
+    }
+
+    /// Why the call failed, without what is taken out.
+    pub fn error(&self) -> Option<&str> {
+        match &self.redacted {
+            Some(redacted) => redacted.error.as_deref(),
+            None => self.event.call.error.as_deref(),
         }
     }
 

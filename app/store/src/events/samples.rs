@@ -39,7 +39,7 @@ impl Samples {
         self.times.push(event.at);
         self.variables.push(one.variables().cloned());
         self.outputs.push(one.output().map(str::to_owned));
-        self.errors.push(event.call.error.clone());
+        self.errors.push(one.error().map(str::to_owned));
         self.latencies.push(event.call.latency_ms);
         self.models.push(event.call.model.clone());
     }

@@ -141,6 +141,10 @@ async fn result(world: &World, experiment: Uuid) -> Observed {
 async fn what_was_sent_is_kept_and_counted(pool: PgPool) {
     let world = World::new(pool).await;
     let x = experiment(&world, "triage").await;
+    let all = domain::monitor::sampling::Sampling::parse("100", "").unwrap();
+    crate::sampling::set(&world.store, &world.actor(Role::Admin), &all, at(0))
+        .await
+        .unwrap();
     let sent = vec![
         exposure(x, "u1", "A", 10),
         outcome(x, "u1", 1.0, 20),

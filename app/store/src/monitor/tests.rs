@@ -330,6 +330,7 @@ async fn samples_are_kept_only_when_asked_and_never_with_what_is_taken_out(pool:
         let mut event = call("triage", Some(1), 5.0, 1);
         event.variables = Some(serde_json::json!({ "mail": "from anna@acme.example" }));
         event.output = Some("Dear anna@acme.example".to_owned());
+        event.call.error = Some("refused: anna@acme.example is no greeting".to_owned());
         event
     };
     let (name, reader) = (crate::testing::name("triage"), world.actor(Role::Viewer));
@@ -361,18 +362,23 @@ async fn samples_are_kept_only_when_asked_and_never_with_what_is_taken_out(pool:
     assert_eq!(found[0].variables, variables);
     let one = crate::sampling::get(&world.store, &reader, found[0].id);
     assert_eq!(one.await.unwrap(), found[0]);
-    let raw: Vec<Option<String>> =
-        sqlx::query_scalar("select output from event where at >= $1 order by received_at")
-            .bind(at(0))
-            .fetch_all(&world.store.pool)
-            .await
-            .unwrap();
-    assert!(
-        raw[1..]
-            .iter()
-            .flatten()
-            .all(|output| !output.contains('@'))
+    assert_eq!(
+        found[0].error.as_deref(),
+        Some("refused: [redacted] is no greeting")
     );
+    let raw: Vec<(Option<String>, Option<serde_json::Value>, Option<String>)> = sqlx::query_as(
+        "select output, variables, error from event where at >= $1 order by received_at",
+    )
+    .bind(at(0))
+    .fetch_all(&world.store.pool)
+    .await
+    .unwrap();
+    assert_eq!(
+        (&raw[0].0, &raw[0].1),
+        (&None, &None),
+        "off keeps no words at all"
+    );
+    assert!(!format!("{:?}", &raw[1..]).contains('@'));
     upkeep(&world.store, 90, 90, at(100 * 86_400))
         .await
         .unwrap();

@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use serde_json::json;
 
+use super::parts;
 use crate::api::error::{ApiError, Result};
 
 /// How a request is written.
@@ -53,6 +54,20 @@ impl Encoding {
 
     /// Reads a request.
     pub fn read(self, bytes: &[u8]) -> Result<ExportTraceServiceRequest> {
+        let n_parts = match self {
+            Self::Protobuf => parts::of_protobuf(bytes),
+            Self::Json => parts::of_json(bytes),
+        };
+        if n_parts > parts::MOST {
+            return Err(ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!(
+                    "the body holds more than {} spans and attributes: send smaller batches",
+                    parts::MOST
+                ),
+            ));
+        }
         match self {
             Self::Protobuf => ExportTraceServiceRequest::decode(bytes)
                 .map_err(|error| ApiError::malformed(format!("the body is not OTLP: {error}"))),
