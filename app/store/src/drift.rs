@@ -60,12 +60,6 @@ pub struct Watched {
     pub charts: Vec<(DateTime<Utc>, Ewma)>,
 }
 
-/// How every prompt of a project that serves production stands, by name.
-pub async fn standings(store: &Store, project: ProjectId) -> Result<Vec<Standing>> {
-    let watched = select(store, project, None).await?;
-    Ok(watched.into_iter().map(|one| one.standing).collect())
-}
-
 /// The prompts that are looked after: those that need somebody first, then by name.
 pub async fn list(store: &Store, by: &Actor, state: Option<State>) -> Result<Vec<Watched>> {
     by.may(Permission::ReadEvals)?;
