@@ -10,7 +10,7 @@ test('the compare page says what a change costs, of the traffic that is entered'
   await page.goto(`${HANDBOOK}?tab=compare&from=3&to=4`);
   const box = page.getByRole('region', { name: 'Cache refill' });
   await expect(box.getByText('message 1 (system)')).toBeVisible();
-  await expect(box.getByText(/within 15 % in English/)).toBeVisible();
+  await expect(box.getByText(/scaled to what applications reported/)).toBeVisible();
   await box.getByLabel('Requests an hour').fill('120');
   await box.getByLabel('Distinct prefixes').fill('500');
   await box.getByRole('button', { name: 'Estimate' }).click();

@@ -214,6 +214,9 @@ async fn clean_up(state: &AppState) {
     if let Err(error) = store::events::upkeep(&state.store, days, minutes, now).await {
         tracing::warn!(%error, "the days of events could not be looked after");
     }
+    if let Err(error) = store::webhooks::queue::upkeep(&state.store, now).await {
+        tracing::warn!(%error, "old deliveries could not be forgotten");
+    }
 }
 
 /// Ends on SIGINT or SIGTERM.

@@ -139,13 +139,11 @@ impl Kind {
         matches!(self, Self::ErrorRate | Self::LatencyP95 | Self::CostPerDay)
     }
 
-    /// Whether going back to the version served before may be the answer to it.
+    /// Whether going back to the version served before may be the answer to it. Not for cost: it is
+    /// of a whole window and of all versions, so it may be the work of another one.
     #[must_use]
     pub const fn may_roll_back(self) -> bool {
-        matches!(
-            self,
-            Self::Drifted | Self::ErrorRate | Self::LatencyP95 | Self::CostPerDay
-        )
+        matches!(self, Self::Drifted | Self::ErrorRate | Self::LatencyP95)
     }
 }
 

@@ -2,8 +2,8 @@
 //! again and held, case by case, against the run that was there at promotion, which never changes.
 //!
 //! Which test raises the alarm. Only the paired test does (`drifted`): McNemar's mid-p, one-sided
-//! for a regression, at [`ALARM_LEVEL`] shared among the checks of a week; so a prompt that did not
-//! change is called drifted in at most 5 % of weeks. The EWMA chart warns (`watch`) and never
+//! for a regression, at [`ALARM_LEVEL`] shared among the checks of a week, also those that people
+//! asked for; so a prompt that did not change is called drifted in at most 5 % of weeks. The EWMA chart warns (`watch`) and never
 //! alarms: its centre is itself an estimate, the frozen rate, and a chart around an estimated
 //! centre alarms far more often than its limits promise (Jones, Champ, Rigdon 2001, "The
 //! performance of exponentially weighted moving average charts with estimated parameters"): it
@@ -155,8 +155,11 @@ pub struct Evidence {
     pub common: Vec<(Seen, Seen)>,
     /// The chart as the last check against the same frozen run left it.
     pub chart: Option<Ewma>,
-    /// How many checks a week has by its schedule.
+    /// How many checks a week has by its schedule; 0 without one.
     pub per_week: f64,
+    /// For a check that somebody asked for, how many others were in the seven days before it; none
+    /// for one of the schedule.
+    pub n_asked: Option<u32>,
 }
 
 /// What was counted.
@@ -290,9 +293,23 @@ fn tally(common: &[(Seen, Seen)]) -> (Pairs, u64) {
     (pairs, errors)
 }
 
+/// At or below which p-value a check alarms. Those of the schedule share the level of a week. Those
+/// that somebody asked for come on top, so that asking takes nothing from the schedule, and each has
+/// less than the one before: whoever asks again and again would get an alarm by chance in the end,
+/// and plain shares, 1 ÷ n, would add up to 8 % of weeks with ten checks. Cubes add up to a fifth.
+fn level(evidence: &Evidence) -> f64 {
+    let share = ALARM_LEVEL / evidence.per_week.max(1.0);
+    // Without a schedule the first one that is asked for takes its place.
+    let taken = if evidence.per_week > 0.0 { 1.0 } else { 0.0 };
+    match evidence.n_asked {
+        None => share,
+        Some(before) => share / (taken + f64::from(before) + 1.0).powi(3),
+    }
+}
+
 fn count(evidence: &Evidence, pairs: Pairs, n_errors: u64) -> Numbers {
     let compared = paired::compare(pairs, 0.05);
-    let level = ALARM_LEVEL / evidence.per_week.max(1.0);
+    let level = level(evidence);
     let n = float(pairs.n().max(1));
     Numbers {
         n_cases: pairs.n(),

@@ -77,7 +77,7 @@ fn form(project: &str, prompt: &str, schedule: &Schedule, acts: Acts) -> impl In
                 </label>
                 <TextField
                     id="cron" name="cron" label="When" value=cron error=field_error(error, "cron") autocomplete="off"
-                    hint="A cron expression: minute, hour, day of month, month, day of week. 0 3 * * 1 is Mondays at three. At most once an hour; several checks a week share the alarm's level."
+                    hint="A cron expression: minute, hour, day of month, month, day of week. 0 3 * * 1 is Mondays at three. At most once an hour; several checks a week share the alarm's level; a check that somebody asks for comes on top, with a smaller one each time."
                 />
                 <TextField
                     id="time_zone" name="time_zone" label="Time zone" value=time_zone error=field_error(error, "time_zone") autocomplete="off"

@@ -110,7 +110,7 @@ pub fn RuleForm(
                     <span>"Roll back by itself"</span>
                     <span class="hint">
                         "While it fires, the version served before serves again: once for each deployment, of the last seven days, \
-                         and only in the environment named above. For drift, error rate, latency and cost."
+                         and only in the environment named above. For drift, error rate and latency."
                     </span>
                 </label>
             </div>

@@ -138,7 +138,10 @@ fn Log(found: WebhookLog, acts: Acts, is_further: bool) -> impl IntoView {
     view! {
         <Head webhook acts/>
         <section class="section" aria-labelledby="log-h">
-            <div class="section-head"><h2 id="log-h">"Deliveries"</h2></div>
+            <div class="section-head">
+                <h2 id="log-h">"Deliveries"</h2>
+                <span class="note">"Kept for 90 days."</span>
+            </div>
             {list}
         </section>
     }

@@ -253,7 +253,7 @@ fn WebhookForm(start: Option<Webhook>, save: ServerAction<SaveWebhook>) -> impl 
                 <label class="choice">
                     <input type="checkbox" name="webhook[enabled]" value="true" checked=is_on/>
                     <span>"On"</span>
-                    <span class="hint">"While it is off nothing is queued, and what waits goes on waiting."</span>
+                    <span class="hint">"While it is off nothing is queued. What waits when it is turned off is given up."</span>
                 </label>
             </div>
             <div class="panel-foot">

@@ -281,9 +281,16 @@ pub async fn acknowledge(
     load(store, by, id).await?.ok_or(Error::NotFound("alert"))
 }
 
-/// Adds to an alert's history; the caller holds its row, or is the only one who writes it.
+/// Adds to an alert's history. Whoever writes it holds the alert's row, so that two never take the
+/// same number.
 async fn note_down(command: &mut Command, id: AlertId, happened: &Happened) -> Result<()> {
     let (author, now) = (command.author(), command.now());
+    sqlx::query!(
+        r#"select 1 as "held!" from alert where alert_id = $1 for update"#,
+        id.0
+    )
+    .fetch_one(command.db())
+    .await?;
     sqlx::query!(
         "insert into alert_event (alert_id, sequence, at, by, what)
          select $1, coalesce(max(sequence), 0) + 1, $2, $3, $4 from alert_event where alert_id = $1",

@@ -60,12 +60,6 @@ pub struct Watched {
     pub charts: Vec<(DateTime<Utc>, Ewma)>,
 }
 
-/// How every prompt of a project that serves production stands, by name.
-pub async fn standings(store: &Store, project: ProjectId) -> Result<Vec<Standing>> {
-    let watched = select(store, project, None).await?;
-    Ok(watched.into_iter().map(|one| one.standing).collect())
-}
-
 /// How one prompt stands; none where it does not serve production.
 pub async fn standing(store: &Store, by: &Actor, prompt: &PromptName) -> Result<Option<Standing>> {
     by.may(Permission::ReadEvals)?;

@@ -16,7 +16,7 @@ use crate::{Error, Result, Store};
 
 pub(crate) mod add;
 mod read;
-mod sketch;
+pub(crate) mod sketch;
 pub(crate) mod sums;
 
 pub use read::{Observed, VersionTraffic, observed, traffic};

@@ -131,7 +131,8 @@ pub async fn create(
     find(store, by, id).await
 }
 
-/// Changes all of a webhook but its secret.
+/// Changes all of a webhook but its secret. When it is turned off, what waits for it is given up:
+/// old news is no news when it is turned on again.
 pub async fn change(
     store: &Store,
     by: &Actor,
@@ -161,6 +162,9 @@ pub async fn change(
     .execute(command.db())
     .await
     .on_constraint("webhook_name_unique", taken)?;
+    if !new.enabled {
+        give_up(&mut command, id, "the webhook was turned off").await?;
+    }
     let before = NewWebhook {
         name: before.name,
         url: before.url,
@@ -220,21 +224,38 @@ pub async fn remove(store: &Store, by: &Actor, id: WebhookId, now: DateTime<Utc>
     )
     .execute(command.db())
     .await?;
-    let given_up = sqlx::query!(
-        "update delivery set state = 'given_up', finished_at = $2, reason = 'the webhook was removed'
-         where webhook_id = $1 and state = 'waiting'",
-        id.0,
-        now,
-    )
-    .execute(command.db())
-    .await?;
+    let given_up = give_up(&mut command, id, "the webhook was removed").await?;
     command.record(
         "webhook.remove",
         webhook.name.as_str(),
-        json!({ "webhook_id": id, "given_up": given_up.rows_affected() }),
+        json!({ "webhook_id": id, "given_up": given_up }),
     );
     command.tell("webhook", json!({ "webhook": id }));
     command.commit().await
+}
+
+/// Gives up what waits for a webhook; how much that was.
+async fn give_up(command: &mut Command, id: WebhookId, reason: &str) -> Result<u64> {
+    let now = command.now();
+    let given_up = sqlx::query!(
+        "update delivery set state = 'given_up', finished_at = $2, reason = $3
+         where webhook_id = $1 and state = 'waiting'",
+        id.0,
+        now,
+        reason,
+    )
+    .execute(command.db())
+    .await?;
+    Ok(given_up.rows_affected())
+}
+
+/// Nothing is sent by one that is off: not even what somebody asks for.
+fn is_on(webhook: &Webhook) -> Result<()> {
+    if webhook.enabled {
+        return Ok(());
+    }
+    let words = "it is off: turn it on first";
+    Err(Error::conflict("webhook_off", words))
 }
 
 /// Queues a delivery that says nothing, to see whether it arrives.
@@ -245,6 +266,7 @@ pub async fn test(
     now: DateTime<Utc>,
 ) -> Result<DeliveryId> {
     let webhook = find(store, by, id).await?;
+    is_on(&webhook)?;
     let mut command = Command::begin(store, "test_webhook", by, now).await?;
     let happening = Happening::Test {
         project: queue::slug(command.db(), by.project).await?,
@@ -325,6 +347,7 @@ pub async fn redeliver(
     now: DateTime<Utc>,
 ) -> Result<DeliveryId> {
     let webhook = find(store, by, id).await?;
+    is_on(&webhook)?;
     let mut command = Command::begin(store, "redeliver", by, now).await?;
     let row = sqlx::query!(
         r#"select happening as "happening: Json<Happening>", state as "state: DeliveryState" from delivery

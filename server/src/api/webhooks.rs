@@ -157,7 +157,10 @@ pub struct Queued {
 /// Sends a delivery that says nothing, to see whether it arrives.
 #[utoipa::path(post, path = "/webhooks/{id}/test", tag = "alerts",
     params(("id" = String, Path, description = "the webhook")),
-    responses((status = 202, description = "it is sent", body = Queued)))]
+    responses(
+        (status = 202, description = "it is sent", body = Queued),
+        (status = 409, description = "`webhook_off`: turn it on first"),
+    ))]
 pub async fn test(
     State(state): State<AppState>,
     Caller(actor): Caller,
@@ -192,7 +195,7 @@ pub async fn deliveries(
     ),
     responses(
         (status = 202, description = "it is sent", body = Queued),
-        (status = 409, description = "`delivery_waiting`: it is still tried"),
+        (status = 409, description = "`delivery_waiting`: it is still tried; `webhook_off`"),
     ))]
 pub async fn redeliver(
     State(state): State<AppState>,

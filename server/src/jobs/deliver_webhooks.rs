@@ -1,5 +1,7 @@
-//! Sends what webhooks are told. Each webhook is told one thing at a time by a task of its own, so
-//! a receiver that hangs keeps no other waiting; what fails is tried again, for a day.
+//! Sends what webhooks are told. Each webhook is told one thing at a time by a task of its own, for
+//! a turn: it ends with the first attempt that fails, and after a while in any case, and whoever
+//! waited longest is next. So receivers that hang keep no other waiting, not even when there are
+//! more of them than turns; what fails is tried again, for a day.
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,10 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(500);
 /// The most webhooks that are told something at a time.
 const MOST: usize = 64;
+/// The most of one project among them.
+const MOST_PER_PROJECT: i64 = 8;
+/// How long a turn lasts, if there is so much to tell; what is out then is waited for.
+const TURN: Duration = Duration::from_secs(10);
 /// How long a receiver may take, all in all.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a webhook is held without a sign of life: longer than a receiver may take.
@@ -34,7 +40,7 @@ pub async fn keep_on(tools: Tools) {
     loop {
         let room = i64::try_from(MOST.saturating_sub(tasks.len())).unwrap_or(0);
         let now = tools.clock.now();
-        match queue::claim(&tools.store, room, LEASE, now).await {
+        match queue::claim(&tools.store, room, MOST_PER_PROJECT, LEASE, now).await {
             Ok(claimed) => {
                 for webhook in claimed {
                     tasks.spawn(drain(tools.clone(), webhook));
@@ -57,15 +63,20 @@ pub async fn keep_on(tools: Tools) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// Sends what is due for one webhook, in order, and lets it go.
+/// Sends what is due for one webhook, in order, for a turn, and lets it go.
 async fn drain(tools: Tools, webhook: Claimed) {
+    let began = Instant::now();
     let done = async {
         while let Some(due) = queue::next(&tools.store, &webhook, LEASE, tools.clock.now()).await? {
             let sent = tokio::select! {
                 () = tools.stopping.cancelled() => break,
                 sent = send(&tools, &webhook, &due) => sent,
             };
+            let is_heard = sent.outcome == Outcome::Delivered;
             finish(&tools, &webhook, &due, sent).await?;
+            if !is_heard || began.elapsed() >= TURN {
+                break;
+            }
         }
         queue::release(&tools.store, &webhook, tools.clock.now()).await
     };

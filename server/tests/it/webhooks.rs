@@ -299,6 +299,65 @@ async fn who_hangs_floods_redirects_or_is_private_keeps_nobody_waiting(pool: PgP
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_project_whose_receivers_all_hang_keeps_no_other_waiting(pool: PgPool) {
+    let app = TestApp::start_sending(&pool).await;
+    let (acme, beta) = (app.project("acme").await, app.project("beta").await);
+    let quiet = app.project("quiet").await;
+    let hangs = Receiver::start(Manner::Hangs).await;
+    let fine = Receiver::start(Manner::Answers(YES)).await;
+    // More than are told at a time, and each with more to tell.
+    for project in [&acme, &beta] {
+        let admin = project.admin_key().await;
+        for n in 0..34 {
+            let url = format!("http://{}/{n}", hangs.address);
+            let (id, _) = webhook(&admin, &format!("hangs {n}"), &url).await;
+            for _ in 0..2 {
+                test(&admin, &id).await;
+            }
+        }
+    }
+    let heard = async {
+        while hangs.heard().len() < 16 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), heard)
+        .await
+        .expect("they are told");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(hangs.heard().len(), 16, "eight of each project at a time");
+
+    let admin = quiet.admin_key().await;
+    let (id, _) = webhook(&admin, "fine", &format!("http://{}/", fine.address)).await;
+    test(&admin, &id).await;
+    let began = std::time::Instant::now();
+    until(&admin, &id, |delivery| delivery["state"] == "delivered").await;
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+
+    // A turn ends with the first attempt that fails: others of the project are next, and what
+    // waits behind it is not tried before.
+    let next = async {
+        while hangs.heard().len() < 32 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), next)
+        .await
+        .expect("turns end");
+    let paths: std::collections::BTreeSet<_> = hangs
+        .heard()
+        .iter()
+        .map(|heard| heard.head.lines().next().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(paths.len(), 16, "each of both projects once: {paths:?}");
+    app.stop().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
 async fn an_hour_of_500_delays_a_delivery_and_a_day_of_it_gives_it_up(pool: PgPool) {
     let app = TestApp::start_sending(&pool).await;
     let acme = app.project("acme").await;

@@ -132,7 +132,7 @@ impl NewRule {
         let repeat_minutes = whole("repeat_minutes", usual.repeat_minutes, 1, MAX_MINUTES);
         let roll_back = fields.boolean("roll_back").unwrap_or(false);
         if roll_back && !kind.may_roll_back() {
-            let words = "only drift, error rate, latency and cost can take a deployment back";
+            let words = "only drift, error rate and latency can take a deployment back";
             fields.refuse("roll_back", words);
         } else if roll_back && environment.is_none() {
             let words = "needs an environment: it is allowed for each environment by itself";

@@ -279,3 +279,20 @@ fn words_are_as_serde_has_them() {
     assert_eq!(Unit::Hours.words(24.0), "24 h");
     assert_eq!(Unit::Usd.words(100.0), "$100.00");
 }
+
+#[test]
+fn cost_takes_nothing_back_because_it_may_be_of_another_version() {
+    let taken_back: Vec<Kind> = Kind::ALL
+        .into_iter()
+        .filter(|kind| kind.may_roll_back())
+        .collect();
+    assert_eq!(
+        taken_back,
+        [Kind::Drifted, Kind::ErrorRate, Kind::LatencyP95]
+    );
+    let asked = json!({
+        "name": "x", "kind": "cost_per_day", "roll_back": true, "environment": "production",
+    });
+    let errors = NewRule::parse(Fields::new("", asked)).unwrap_err();
+    assert_eq!(errors[0].field, "roll_back");
+}

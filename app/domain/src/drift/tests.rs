@@ -28,6 +28,7 @@ fn evidence(common: Vec<(Seen, Seen)>) -> Evidence {
         common,
         chart: None,
         per_week: 1.0,
+        n_asked: None,
     }
 }
 
@@ -177,6 +178,23 @@ fn more_checks_a_week_share_the_level() {
     assert_eq!(judge(&daily).state, State::Watch);
 }
 
+#[test]
+fn whoever_asks_again_has_less_of_the_level_each_time() {
+    let level = |per_week: f64, n_asked: Option<u32>| {
+        let mut one = evidence(cases(185, 8, 2, 5));
+        (one.per_week, one.n_asked) = (per_week, n_asked);
+        judge(&one).numbers.unwrap().level
+    };
+    let is =
+        |found: f64, share: f64| assert!((found - ALARM_LEVEL * share).abs() < 1e-12, "{found}");
+    is(level(1.0, None), 1.0);
+    is(level(1.0, Some(0)), 1.0 / 8.0);
+    is(level(7.0, Some(1)), 1.0 / (7.0 * 27.0));
+    // Nothing is scheduled: the first one that is asked for is the week's.
+    is(level(0.0, Some(0)), 1.0);
+    is(level(0.0, Some(1)), 1.0 / 8.0);
+}
+
 /// How a case answers at temperature 0: its own chance to pass, drawn anew in each run.
 type Suite = Vec<f64>;
 
@@ -268,6 +286,31 @@ fn over_all_suites_together_false_alarms_stay_below_five_percent() {
     // 7,500 independent weeks: three standard errors are 0.75 points.
     assert!(alarms <= 0.05 + 0.0075, "{alarms}");
     assert!(alarms > 0.03, "the level is used, not wasted: {alarms}");
+}
+
+#[test]
+fn asking_several_times_a_week_raises_no_more_false_alarms() {
+    let mut chance = Chance(fastrand::Rng::with_seed(20_261_123));
+    let (mut n_alarms, n_weeks) = (0_u32, 600_u32);
+    let suites = [independent(200, 0.85), independent(60, 0.8), steady(60)];
+    for suite in &suites {
+        for _ in 0..n_weeks {
+            let frozen = chance.run(suite);
+            // One of the schedule, and five that people asked for.
+            let mut kinds = std::iter::once(None).chain((0..5).map(Some));
+            n_alarms += u32::from(kinds.any(|n_asked| {
+                let common = frozen.iter().copied().zip(chance.run(suite)).collect();
+                let one = Evidence {
+                    n_asked,
+                    ..evidence(common)
+                };
+                judge(&one).state == State::Drifted
+            }));
+        }
+    }
+    let share = f64::from(n_alarms) / f64::from(3 * n_weeks);
+    // 1,800 weeks: three standard errors are 1.5 points. Shares of 1 ÷ n would come to 7 %.
+    assert!(share <= 0.05 + 0.015, "{share} of weeks");
 }
 
 #[test]

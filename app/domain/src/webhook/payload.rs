@@ -180,7 +180,8 @@ pub fn body(
         }
         Format::Slack => {
             let text = happening.text();
-            let mut blocks = vec![section(&format!("*<{url}|{}>*", escape(&text)))];
+            let text = escape(&text);
+            let mut blocks = vec![section(&format!("*<{url}|{text}>*"))];
             if let Happening::Alert(notice) = happening {
                 let lines: Vec<_> = notice.lines().collect();
                 for (word, line) in lines.iter().take(MAX_LINES) {
@@ -275,6 +276,16 @@ mod tests {
             "{text}"
         );
         assert_eq!(blocks[21]["text"]["text"], "and 10 more");
+        // The line that notifications show mentions nobody either, whatever people called things.
+        let named = Happening::Test {
+            project: "acme".to_owned(),
+            by: "<!channel> & co".to_owned(),
+        };
+        let text = body_of(Format::Slack, &named)["text"].to_string();
+        assert!(
+            text.contains("&lt;!channel&gt; &amp; co") && !text.contains('<'),
+            "{text}"
+        );
     }
 
     #[test]

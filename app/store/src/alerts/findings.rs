@@ -1,5 +1,6 @@
-//! What is read of the world for the rules: one statement for each kind, for all projects at once.
-//! A subject that is not found any more is gone, and its alert over.
+//! What is read of the world for the rules: one statement for each kind, for all projects at once;
+//! what applications reported is in `measured`. A subject that is not found any more is gone, and
+//! its alert over.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -10,15 +11,18 @@ use domain::{
     prompt::{PRODUCTION, PromptName},
 };
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use crate::{Result, Store, consumers::SILENT_SECONDS};
+
+mod measured;
+
+use measured::measured;
 
 /// A failed gate that nobody took up for so long is history.
 const GATE_DAYS: i64 = 7;
 /// An experiment that stopped by itself is said to have for so long.
 const STOPPED_HOURS: i64 = 24;
-/// Windows longer than this are read by the hour: a day of minutes is too much to read every few seconds.
-const MAX_MINUTES: i32 = 180;
 
 /// Something that may be too much.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,21 +53,25 @@ pub(super) struct Question {
     pub min_requests: i32,
 }
 
-/// Asks for all projects.
+/// Asks for all projects with such a rule.
 pub(super) async fn ask(
     store: &Store,
     question: Question,
+    projects: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<Vec<Finding>> {
+    if projects.is_empty() {
+        return Ok(Vec::new());
+    }
     match question.kind {
-        Kind::Drifted => drifted(store).await,
-        Kind::GateFailed => gates(store, now).await,
+        Kind::Drifted => drifted(store, projects).await,
+        Kind::GateFailed => gates(store, projects, now).await,
         Kind::Guardrail => experiments(store, "guardrail_broken", now).await,
         Kind::Srm => experiments(store, "trust_problem", now).await,
         Kind::PropagationStuck => propagation(store, now).await,
         Kind::ApprovalWaiting => approvals(store, now).await,
         Kind::ErrorRate | Kind::LatencyP95 | Kind::CostPerDay => {
-            measured(store, question, now).await
+            measured(store, question, projects, now).await
         }
     }
 }
@@ -71,7 +79,7 @@ pub(super) async fn ask(
 /// Why an alert is over whose subject is gone.
 pub(super) fn gone(kind: Kind) -> &'static str {
     match kind {
-        Kind::Drifted => "It is not checked any more.",
+        Kind::Drifted => "Another version serves.",
         Kind::GateFailed => "Nothing was gated since for a week.",
         Kind::Guardrail | Kind::Srm => "The experiment is over.",
         Kind::PropagationStuck => "Another version serves, or every client has confirmed.",
@@ -81,7 +89,7 @@ pub(super) fn gone(kind: Kind) -> &'static str {
 }
 
 /// The newest gate of each prompt, if it is of this week. One that could not tell ends nothing.
-async fn gates(store: &Store, now: DateTime<Utc>) -> Result<Vec<Finding>> {
+async fn gates(store: &Store, projects: &[Uuid], now: DateTime<Utc>) -> Result<Vec<Finding>> {
     let rows = sqlx::query!(
         r#"select distinct on (run.prompt_id)
                   run.project_id as "project: ProjectId", run.prompt_id as "prompt_id: PromptId",
@@ -91,9 +99,10 @@ async fn gates(store: &Store, now: DateTime<Utc>) -> Result<Vec<Finding>> {
            join run using (run_id)
            join prompt on prompt.prompt_id = run.prompt_id
            left join version on version.version_id = run.version_id
-           where verdict is not null and decided_at > $1
+           where verdict is not null and decided_at > $1 and run.project_id = any($2)
            order by run.prompt_id, decided_at desc"#,
         now - TimeDelta::days(GATE_DAYS),
+        projects,
     )
     .fetch_all(&store.pool)
     .await?;
@@ -183,6 +192,8 @@ async fn propagation(store: &Store, now: DateTime<Utc>) -> Result<Vec<Finding>> 
            join environment on environment.environment_id = serving.environment_id
            join version on version.version_id = serving.version_id
            where confirmed_at is null and left_at is null and seen_at > $1
+             -- Whoever connected later got it with the first snapshot, and owes no confirmation.
+             and connected_at < deployed_at
            group by prompt.project_id, serving.prompt_id, prompt.name, serving.environment_id, environment.name,
                     version.number, serving.deployment_id, deployed_at"#,
         now - TimeDelta::seconds(SILENT_SECONDS),
@@ -248,149 +259,48 @@ async fn approvals(store: &Store, now: DateTime<Utc>) -> Result<Vec<Finding>> {
         .collect())
 }
 
-/// What was reported of what serves. Errors and latency count from its deployment on: what served
-/// before is no business of it.
-async fn measured(store: &Store, question: Question, now: DateTime<Utc>) -> Result<Vec<Finding>> {
-    let is_daily = question.kind == Kind::CostPerDay;
-    let resolution = if question.window_minutes > MAX_MINUTES {
-        "hour"
-    } else {
-        "minute"
-    };
-    let from = now - TimeDelta::minutes(question.window_minutes.into());
-    let rows = sqlx::query!(
-        r#"select prompt.project_id as "project: ProjectId", serving.prompt_id as "prompt_id: PromptId",
-                  prompt.name as "prompt: PromptName", serving.environment_id as "environment_id: EnvironmentId",
-                  environment.name as environment, deployed_at, requests as "requests!", errors as "errors!",
-                  cost_usd as "cost_usd!"
-           from serving
-           join deployment using (deployment_id)
-           join prompt on prompt.prompt_id = serving.prompt_id
-           join environment on environment.environment_id = serving.environment_id
-           cross join lateral (
-               select sum(requests)::bigint as requests, sum(errors)::bigint as errors, sum(cost_usd) as cost_usd
-               from monitor_bucket
-               where monitor_bucket.prompt_id = serving.prompt_id and resolution = $1
-                 and bucket >= case when $4 then $2 else greatest($2, deployed_at) end and bucket < $3
-                 and monitor_bucket.environment_id = serving.environment_id
-           ) as traffic
-           where requests > 0"#,
-        resolution,
-        from,
-        now,
-        is_daily,
-    )
-    .fetch_all(&store.pool)
-    .await?;
-    let mut findings = Vec::with_capacity(rows.len());
-    for row in rows {
-        let is_enough = row.requests >= i64::from(question.min_requests);
-        #[expect(clippy::cast_precision_loss, reason = "counts of calls in a window")]
-        let (errors, requests) = (row.errors as f64, row.requests as f64);
-        let (reading, sentence) = match question.kind {
-            _ if !is_enough => (Reading::Unknown, String::new()),
-            Kind::LatencyP95 => {
-                let (from, environment) = (from.max(row.deployed_at), Some(row.environment_id));
-                let summary = crate::monitor::summary(
-                    store,
-                    row.project,
-                    row.prompt_id,
-                    environment,
-                    None,
-                    from,
-                    now,
-                );
-                match summary.await?.latency {
-                    None => (Reading::Unknown, String::new()),
-                    Some(latency) => (
-                        Reading::At(latency.p95),
-                        format!(
-                            "95 of 100 calls take up to {}; {} calls in {}.",
-                            Unit::Milliseconds.words(latency.p95),
-                            row.requests,
-                            window(question.window_minutes)
-                        ),
-                    ),
-                }
-            }
-            Kind::CostPerDay => {
-                let a_day = row.cost_usd * 1_440.0 / f64::from(question.window_minutes);
-                let (day, all) = (Unit::Usd.words(a_day), window(question.window_minutes));
-                let sentence = format!(
-                    "Its calls cost {day} a day; {} in {all}.",
-                    Unit::Usd.words(row.cost_usd)
-                );
-                (Reading::At(a_day), sentence)
-            }
-            _ => (
-                Reading::At(errors / requests),
-                format!(
-                    "{} of {} calls failed, {}, in {}.",
-                    row.errors,
-                    row.requests,
-                    Unit::Share.words(errors / requests),
-                    window(question.window_minutes)
-                ),
-            ),
-        };
-        findings.push(Finding {
-            project: row.project,
-            subject: format!("{} {}", row.prompt_id, row.environment_id),
-            prompt: Some(row.prompt_id),
-            environment: Some(row.environment_id),
-            title: format!("{} in {}", row.prompt, row.environment),
-            reading,
-            sentence,
-            href: format!("/prompts/{}?tab=monitor", row.prompt),
-        });
-    }
-    Ok(findings)
-}
-
 /// How the last drift checks left what serves. What cannot be told ends nothing.
-async fn drifted(store: &Store) -> Result<Vec<Finding>> {
-    let watched = sqlx::query!(
-        r#"select distinct alert_rule.project_id as "project: ProjectId",
-                  environment.environment_id as "environment: EnvironmentId"
-           from alert_rule
-           join environment on environment.project_id = alert_rule.project_id and environment.name = $1
-           where kind = 'drifted' and is_on and removed_at is null"#,
+async fn drifted(store: &Store, projects: &[Uuid]) -> Result<Vec<Finding>> {
+    // Read every few seconds: the newest check of each, and not the history that pages show.
+    let rows = sqlx::query!(
+        r#"select prompt.project_id as "project: ProjectId", prompt.prompt_id as "prompt_id: PromptId",
+                  prompt.name as "prompt: PromptName", version.number,
+                  environment.environment_id as "environment_id: EnvironmentId", environment.name as environment,
+                  last.state as "state: State", last.sentence as "sentence!"
+           from prompt
+           join version on version.prompt_id = prompt.prompt_id and version.status = 'active'
+           join environment on environment.project_id = prompt.project_id and environment.name = $2
+           cross join lateral (
+               select state, finding ->> 'sentence' as sentence
+               from drift_check
+               where drift_check.prompt_id = version.prompt_id and drift_check.version_id = version.version_id
+               order by checked_at desc, check_id desc
+               limit 1
+           ) as last
+           where prompt.project_id = any($1)"#,
+        projects,
         PRODUCTION,
     )
     .fetch_all(&store.pool)
     .await?;
-    let mut findings = Vec::new();
-    for row in watched {
-        for standing in crate::drift::standings(store, row.project).await? {
-            let reading = match standing.state {
+    Ok(rows
+        .into_iter()
+        .map(|row| Finding {
+            project: row.project,
+            // Another version is another matter: what the one before it had is over.
+            subject: format!("{} v{}", row.prompt_id, row.number),
+            prompt: Some(row.prompt_id),
+            environment: Some(row.environment_id),
+            title: format!("{} v{} in {}", row.prompt, row.number, row.environment),
+            reading: match row.state {
                 State::Drifted => Reading::At(1.0),
                 State::Watch | State::Healthy => Reading::At(0.0),
                 State::CannotTell => Reading::Unknown,
-            };
-            findings.push(Finding {
-                project: row.project,
-                subject: standing.prompt_id.to_string(),
-                prompt: Some(standing.prompt_id),
-                environment: Some(row.environment),
-                title: format!(
-                    "{} v{} in {}",
-                    standing.prompt, standing.version, standing.environment
-                ),
-                reading,
-                sentence: standing.reason,
-                href: format!("/drift/{}", standing.prompt),
-            });
-        }
-    }
-    Ok(findings)
-}
-
-fn window(minutes: i32) -> String {
-    match minutes {
-        1_440 => "a day".to_owned(),
-        minutes if minutes % 60 == 0 => format!("{} h", minutes / 60),
-        minutes => format!("{minutes} min"),
-    }
+            },
+            sentence: row.sentence,
+            href: format!("/drift/{}", row.prompt),
+        })
+        .collect())
 }
 
 /// How often `unit` seconds went by, with what is left over as a fraction.

@@ -9,6 +9,7 @@ use domain::{
     alert::{Move, NewRule, Reading, Standing, State},
     id::{AlertId, AlertRuleId, EnvironmentId, ProjectId, PromptId},
 };
+use uuid::Uuid;
 
 use super::findings::{Finding, Question, ask, gone};
 use crate::{Result, Store};
@@ -74,25 +75,21 @@ pub async fn judge(store: &Store, now: DateTime<Utc>) -> Result<bool> {
     let rules = load_rules(store).await?;
     let mut known = load_known(store).await?;
     let mut pending = load_pending(store).await?;
+    // Each question is asked once, of the projects whose rules ask it.
+    let mut projects: BTreeMap<Question, Vec<Uuid>> = BTreeMap::new();
+    for rule in rules.iter().filter(|rule| rule.is_on()) {
+        projects
+            .entry(rule.question())
+            .or_default()
+            .push(rule.project.0);
+    }
     let mut answers: BTreeMap<Question, Vec<Finding>> = BTreeMap::new();
     let mut is_any = false;
     for rule in &rules {
-        let question = Question {
-            kind: rule.plan.kind,
-            // Only what is measured is asked anew for each window.
-            window_minutes: if rule.plan.kind.is_measured() {
-                rule.plan.window_minutes
-            } else {
-                0
-            },
-            min_requests: if rule.plan.kind.is_measured() {
-                rule.plan.min_requests
-            } else {
-                0
-            },
-        };
+        let question = rule.question();
         if let Entry::Vacant(place) = answers.entry(question) {
-            match ask(store, question, now).await {
+            let of = projects.get(&question).map_or(&[][..], Vec::as_slice);
+            match ask(store, question, of, now).await {
                 Ok(findings) => place.insert(findings),
                 Err(error @ crate::Error::Unavailable(_)) => return Err(error),
                 // What cannot be read is not gone: its rules are judged the next time.
@@ -122,6 +119,21 @@ pub async fn judge(store: &Store, now: DateTime<Utc>) -> Result<bool> {
 impl Judged {
     fn is_on(&self) -> bool {
         self.plan.enabled && !self.is_removed
+    }
+
+    fn question(&self) -> Question {
+        let kind = self.plan.kind;
+        // Only what is measured is asked anew for each window.
+        let (window_minutes, min_requests) = if kind.is_measured() {
+            (self.plan.window_minutes, self.plan.min_requests)
+        } else {
+            (0, 0)
+        };
+        Question {
+            kind,
+            window_minutes,
+            min_requests,
+        }
     }
 
     fn watches(&self, finding: &Finding) -> bool {

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Grant, Who},
-    alert::{Happened, ROLL_BACK_WITHIN},
+    alert::{Happened, Kind, ROLL_BACK_WITHIN},
     id::{AlertId, DeploymentId, ProjectId},
     prompt::PromptName,
 };
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{judge::JUDGE, note_down};
 use crate::{
-    Result, Store,
+    Error, Result, Store,
     releases::{self, Release, Seen},
     tx::Command,
 };
@@ -30,6 +30,12 @@ struct Due {
 
 /// Takes back what is to be; answers how many deployments were.
 pub async fn roll_back_due(store: &Store, now: DateTime<Utc>) -> Result<usize> {
+    // A rule may be older than what its kind may do.
+    let kinds: Vec<String> = Kind::ALL
+        .into_iter()
+        .filter(|kind| kind.may_roll_back())
+        .map(|kind| kind.word().to_owned())
+        .collect();
     let due = sqlx::query_as!(
         Due,
         r#"select distinct on (serving.deployment_id)
@@ -43,7 +49,7 @@ pub async fn roll_back_due(store: &Store, now: DateTime<Utc>) -> Result<usize> {
            join prompt on prompt.prompt_id = alert.prompt_id
            join environment on environment.environment_id = alert.environment_id
            where resolved_at is null and rolls_back and is_on and removed_at is null
-             and alert_rule.environment_id = alert.environment_id
+             and alert_rule.environment_id = alert.environment_id and alert_rule.kind = any($2)
              -- What an automatic rollback put there is not taken back: two versions would take turns.
              and deployment.kind <> 'rollback' and serving.previous_version_id is not null
              and deployed_at <= raised_at and deployed_at > $1
@@ -51,6 +57,7 @@ pub async fn roll_back_due(store: &Store, now: DateTime<Utc>) -> Result<usize> {
                              where automatic_rollback.deployment_id = serving.deployment_id)
            order by serving.deployment_id, raised_at"#,
         now - ROLL_BACK_WITHIN,
+        &kinds,
     )
     .fetch_all(&store.pool)
     .await?;
@@ -66,8 +73,16 @@ pub async fn roll_back_due(store: &Store, now: DateTime<Utc>) -> Result<usize> {
         )
         .execute(&store.pool)
         .await?;
-        if claimed.rows_affected() == 1 && take_back(store, &due, now).await? {
-            n_done += 1;
+        if claimed.rows_affected() == 0 {
+            continue;
+        }
+        match take_back(store, &due, now).await {
+            Ok(is_done) => n_done += usize::from(is_done),
+            Err(error @ Error::Unavailable(_)) => return Err(error),
+            // One that fails keeps none of the others from theirs.
+            Err(error) => {
+                tracing::error!(alert.id = %due.alert, %error, "a rollback could not be noted down");
+            }
         }
     }
     Ok(n_done)

@@ -189,7 +189,8 @@ fn taken() -> Error {
     Error::conflict("alert_rule_exists", "there is a rule of that name already")
 }
 
-/// Changes all that a rule says. What fires by it goes on until it is judged again.
+/// Changes all that a rule says. What fires by it goes on until it is judged again; what was too
+/// much, but not yet for long enough, begins anew.
 pub async fn change(
     store: &Store,
     by: &Actor,
@@ -233,6 +234,7 @@ pub async fn change(
     if done.rows_affected() == 0 {
         return Err(Error::NotFound("alert rule"));
     }
+    forget_pending(&mut command, id).await?;
     command.record(
         "alert_rule.change",
         rule.name.as_str(),
@@ -262,6 +264,7 @@ pub async fn remove(store: &Store, by: &Actor, id: AlertRuleId, now: DateTime<Ut
     )
     .execute(command.db())
     .await?;
+    forget_pending(&mut command, id).await?;
     command.record(
         "alert_rule.remove",
         before.plan.name.as_str(),
@@ -269,6 +272,14 @@ pub async fn remove(store: &Store, by: &Actor, id: AlertRuleId, now: DateTime<Ut
     );
     command.tell("alert", json!({ "rule": id }));
     command.commit().await
+}
+
+/// What waits was read by the rule as it was before, perhaps long ago.
+async fn forget_pending(command: &mut Command, id: AlertRuleId) -> Result<()> {
+    sqlx::query!("delete from alert_pending where rule_id = $1", id.0)
+        .execute(command.db())
+        .await?;
+    Ok(())
 }
 
 async fn find(store: &Store, by: &Actor, id: AlertRuleId) -> Result<Rule> {

@@ -18,6 +18,10 @@ use crate::{
     webhooks,
 };
 
+mod faults;
+mod kinds;
+mod measured;
+
 const HOUR: i64 = 3_600;
 
 async fn all(world: &World) -> Vec<Alert> {
@@ -204,12 +208,7 @@ async fn a_rule_that_is_turned_off_or_removed_ends_its_alerts(pool: PgPool) {
     let now = at(10 + 30 * HOUR);
     judge(store, now).await.unwrap();
     assert!(all(&world).await[0].is_firing);
-    let rule = rules(store, &admin)
-        .await
-        .unwrap()
-        .into_iter()
-        .find(|rule| rule.plan.kind == Kind::ApprovalWaiting)
-        .unwrap();
+    let rule = rule(&world, Kind::ApprovalWaiting).await;
     assert_eq!(rule.n_firing, 1);
     remove(store, &admin, rule.id, now).await.unwrap();
     judge(store, now).await.unwrap();
@@ -217,16 +216,47 @@ async fn a_rule_that_is_turned_off_or_removed_ends_its_alerts(pool: PgPool) {
     assert!(!all(&world).await[0].is_firing);
 }
 
-/// So many calls in the minute, so many of them failed.
+/// The project's rule of a kind, to be changed.
+async fn rule(world: &World, kind: Kind) -> domain::alert::Rule {
+    let viewer = world.actor(Role::Viewer);
+    let rules = rules(&world.store, &viewer).await.unwrap();
+    rules
+        .into_iter()
+        .find(|rule| rule.plan.kind == kind)
+        .unwrap()
+}
+
+async fn write(world: &World, rule: &domain::alert::Rule, seconds: i64) {
+    let admin = world.actor(Role::Admin);
+    change(&world.store, &admin, rule.id, &rule.plan, at(seconds))
+        .await
+        .unwrap();
+}
+
+/// So many calls of what serves in the minute, so many of them failed.
 async fn calls(world: &World, minute: DateTime<Utc>, requests: i64, errors: i64) {
+    report(world, 2, minute, requests, errors).await;
+}
+
+/// The same of another version, 0 where callers named none; added up as `events::roll_up` does.
+/// Each call cost a cent.
+async fn report(world: &World, version: i32, at: DateTime<Utc>, requests: i64, errors: i64) {
     sqlx::query(
-        "insert into monitor_bucket (project_id, prompt_id, environment_id, version, resolution, bucket, requests, errors)
-         select prompt.project_id, prompt_id, environment_id, 2, 'minute', date_trunc('minute', $1), $2, $3
-         from prompt join environment on environment.project_id = prompt.project_id and environment.name = 'production'",
+        "insert into monitor_bucket (project_id, prompt_id, environment_id, version, resolution, bucket, requests,
+                                     errors, cost_usd)
+         select prompt.project_id, prompt_id, environment_id, $4, resolution, date_trunc(resolution, $1, 'UTC'), $2,
+                $3, $2 / 100.0
+         from prompt
+         join environment on environment.project_id = prompt.project_id and environment.name = 'production'
+         cross join unnest(array['minute', 'hour', 'day']) as resolution
+         on conflict (prompt_id, resolution, bucket, environment_id, version) do update
+         set requests = monitor_bucket.requests + excluded.requests, errors = monitor_bucket.errors + excluded.errors,
+             cost_usd = monitor_bucket.cost_usd + excluded.cost_usd",
     )
-    .bind(minute)
+    .bind(at)
     .bind(requests)
     .bind(errors)
+    .bind(version)
     .execute(&world.store.pool)
     .await
     .unwrap();
@@ -256,12 +286,7 @@ async fn a_deployment_is_taken_back_once_where_a_rule_says_so_and_never_otherwis
     // Off by default.
     assert_eq!(roll_back_due(store, minutes(12)).await.unwrap(), 0);
 
-    let mut rule = rules(store, &admin)
-        .await
-        .unwrap()
-        .into_iter()
-        .find(|rule| rule.plan.kind == Kind::ErrorRate)
-        .unwrap();
+    let mut rule = rule(&world, Kind::ErrorRate).await;
     rule.plan.environment = Some("production".to_owned());
     rule.plan.roll_back = true;
     change(store, &admin, rule.id, &rule.plan, minutes(12))
@@ -292,6 +317,39 @@ async fn a_deployment_is_taken_back_once_where_a_rule_says_so_and_never_otherwis
             .any(|event| matches!(event.what, Happened::RolledBack { version: 1, .. })),
         "{last:?}"
     );
+    let (subject, actor, detail): (String, String, serde_json::Value) = sqlx::query_as(
+        "select subject, actor ->> 'name', detail from audit_entry where action = 'alert.roll_back'",
+    )
+    .fetch_one(&store.pool)
+    .await
+    .unwrap();
+    assert_eq!(
+        (subject.as_str(), actor.as_str(), &detail["rule"]),
+        (
+            "triage in production",
+            "alerts",
+            &serde_json::json!("Error rate")
+        )
+    );
+    assert_eq!(detail["error"], serde_json::Value::Null);
+
+    // What it put there fails just as much, and is left to people: two versions would take turns.
+    for minute in 31..=60 {
+        report(&world, 1, minutes(minute), 100, 90).await;
+    }
+    judge(store, minutes(20)).await.unwrap();
+    assert!(all(&world).await.iter().all(|alert| !alert.is_firing));
+    for minute in [45, 48] {
+        judge(store, minutes(minute)).await.unwrap();
+    }
+    assert!(all(&world).await[0].is_firing);
+    assert!(all(&world).await[0].raised_at > newest.deployed_at);
+    assert_eq!(roll_back_due(store, minutes(48)).await.unwrap(), 0);
+    let n_deployments: i64 = sqlx::query_scalar("select count(*) from deployment")
+        .fetch_one(&store.pool)
+        .await
+        .unwrap();
+    assert_eq!(n_deployments, 3);
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
@@ -300,23 +358,16 @@ async fn what_comes_and_goes_is_one_alert_that_is_not_told_again_and_again(pool:
     world.prompt_with_versions("triage", 3).await;
     world.promote("triage", "production", 2, 20).await.unwrap();
     let hook = webhook(&world).await;
-    let (store, admin) = (&world.store, world.actor(Role::Admin));
-    let mut rule = rules(store, &admin)
-        .await
-        .unwrap()
-        .into_iter()
-        .find(|rule| rule.plan.kind == Kind::ErrorRate)
-        .unwrap();
+    let store = &world.store;
+    let mut rule = rule(&world, Kind::ErrorRate).await;
     rule.plan.for_seconds = 0;
     rule.plan.clear_for_seconds = 0;
     rule.plan.window_minutes = 1;
-    change(store, &admin, rule.id, &rule.plan, at(30))
-        .await
-        .unwrap();
+    write(&world, &rule, 30).await;
     for minute in 1..60_i64 {
         let at = at(0) + TimeDelta::minutes(minute);
         calls(&world, at, 100, if minute % 2 == 0 { 50 } else { 0 }).await;
-        judge(store, at + TimeDelta::seconds(59)).await.unwrap();
+        judge(store, at + TimeDelta::seconds(60)).await.unwrap();
     }
     let alerts = all(&world).await;
     assert_eq!(alerts.len(), 1, "{alerts:?}");

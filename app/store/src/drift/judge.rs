@@ -49,6 +49,8 @@ struct Ended {
     status: RunStatus,
     failure: Option<String>,
     prompt: PromptId,
+    /// None where the schedule asked.
+    n_asked: Option<u32>,
 }
 
 async fn judge_one(
@@ -85,6 +87,7 @@ async fn judge_one(
                 common: facts::common(command.db(), frozen, ended.run).await?,
                 chart: last_chart(&mut command, &active, frozen).await?,
                 per_week: per_week(&mut command, ended.prompt).await?,
+                n_asked: ended.n_asked,
             };
             drift::judge(&evidence)
         }
@@ -103,7 +106,12 @@ async fn load(command: &mut Command, id: DriftCheckId) -> Result<(Ended, Active)
                   (select min(deployed_at) from deployment
                    join environment using (environment_id)
                    where deployment.version_id = version.version_id and environment.name = $2)
-                      as "promoted_at!"
+                      as "promoted_at!",
+                  drift_launch.due_at is null as "is_asked!",
+                  (select count(*) from drift_launch as other
+                   where other.prompt_id = drift_launch.prompt_id and other.due_at is null and other.run_id is not null
+                     and other.launched_at < drift_launch.launched_at
+                     and other.launched_at > drift_launch.launched_at - interval '7 days') as "n_before!"
            from drift_launch
            join run using (run_id)
            join prompt on prompt.prompt_id = drift_launch.prompt_id
@@ -121,6 +129,9 @@ async fn load(command: &mut Command, id: DriftCheckId) -> Result<(Ended, Active)
             status: row.status,
             failure: row.failure,
             prompt: row.prompt,
+            n_asked: row
+                .is_asked
+                .then(|| u32::try_from(row.n_before).unwrap_or(u32::MAX)),
         },
         Active {
             prompt: row.prompt,
@@ -151,6 +162,7 @@ async fn last_chart(command: &mut Command, active: &Active, frozen: RunId) -> Re
     Ok(chart.map(|Json(chart)| chart))
 }
 
+/// How many checks a week has by its schedule; 0 where it is off.
 async fn per_week(command: &mut Command, prompt: PromptId) -> Result<f64> {
     let row = sqlx::query!(
         "select cron, time_zone from drift_schedule where prompt_id = $1 and enabled",
@@ -166,7 +178,7 @@ async fn per_week(command: &mut Command, prompt: PromptId) -> Result<f64> {
         };
         schedule.timetable().ok()
     });
-    Ok(table.map_or(1.0, |table| table.per_week()))
+    Ok(table.map_or(0.0, |table| table.per_week()))
 }
 
 /// Writes what a check came to, and tells.

@@ -23,6 +23,8 @@ use crate::{
     versions,
 };
 
+mod servers;
+
 const DAY: i64 = 86_400;
 
 /// A prompt with a suite of so many cases, whose version 1 is saved and served by nobody.
@@ -169,6 +171,12 @@ async fn detail(world: &World, seconds: i64) -> Detail {
         .unwrap()
 }
 
+async fn standings(world: &World) -> Vec<Standing> {
+    let viewer = world.actor(Role::Viewer);
+    let watched = list(&world.store, &viewer, None).await.unwrap();
+    watched.into_iter().map(|one| one.standing).collect()
+}
+
 async fn count(world: &World, table: &'static str) -> i64 {
     sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {table}")))
         .fetch_one(&world.store.pool)
@@ -179,7 +187,7 @@ async fn count(world: &World, table: &'static str) -> i64 {
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn drift_is_found_against_the_run_at_promotion(pool: PgPool) {
     let (world, _) = promoted(pool).await;
-    let before = standings(&world.store, world.project).await.unwrap();
+    let before = standings(&world).await;
     assert_eq!(
         (before[0].state, before[0].checked_at),
         (State::CannotTell, None)
@@ -212,7 +220,7 @@ async fn drift_is_found_against_the_run_at_promotion(pool: PgPool) {
     assert_eq!(causes, ["model-1 (fp_2)"]);
     assert_eq!(worse.finding.chart.unwrap().n_th, 2);
 
-    let after = standings(&world.store, world.project).await.unwrap();
+    let after = standings(&world).await;
     assert_eq!(after[0].state, State::Drifted);
     assert_eq!(after[0].prompt.as_str(), "triage");
     let found = detail(&world, 300).await;

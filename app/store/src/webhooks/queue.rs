@@ -15,6 +15,11 @@ use uuid::Uuid;
 
 use crate::{Result, Store, new_id, tx::Command};
 
+/// For so long it is kept what was told, and every attempt.
+const KEEP_DAYS: i64 = 90;
+/// So many deliveries are forgotten in one statement.
+const AT_ONCE: i64 = 5_000;
+
 /// The address of a project.
 pub(crate) async fn slug(db: &mut PgConnection, project: ProjectId) -> Result<String> {
     let slug = sqlx::query_scalar!("select slug from project where project_id = $1", project.0)
@@ -153,10 +158,12 @@ pub struct Due {
 }
 
 /// Webhooks that something is due for and that nobody holds, at most `limit`: the one that waited
-/// longest first.
+/// longest first. A project has at most `per_project` at a time, counted over all servers: its
+/// receivers may all hang, and others have theirs nevertheless.
 pub async fn claim(
     store: &Store,
     limit: i64,
+    per_project: i64,
     lease_for: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>> {
@@ -170,9 +177,22 @@ pub async fn claim(
            set lease = $1, lease_until = $2
            where webhook_id in (
                select webhook_id from webhook
-               where is_on and removed_at is null and (lease_until is null or lease_until <= $3)
-                 and exists (select from delivery
-                             where delivery.webhook_id = webhook.webhook_id and state = 'waiting' and due_at <= $3)
+               where (lease_until is null or lease_until <= $3)
+                 and webhook_id in (
+                     select webhook_id from (
+                         select webhook_id,
+                                row_number() over (
+                                    partition by project_id order by lease_until nulls first, webhook_id)
+                                + (select count(*) from webhook as held
+                                   where held.project_id = ready.project_id and held.lease is not null
+                                     and held.lease_until > $3) as nth
+                         from webhook as ready
+                         where is_on and removed_at is null and (lease_until is null or lease_until <= $3)
+                           and exists (select from delivery
+                                       where delivery.webhook_id = ready.webhook_id and state = 'waiting'
+                                         and due_at <= $3)
+                     ) as ranked
+                     where nth <= $5)
                order by lease_until nulls first, webhook_id
                limit $4
                -- Two servers ask at the same moment: each takes what the other has not.
@@ -183,6 +203,7 @@ pub async fn claim(
         now + lease_for,
         now,
         limit,
+        per_project,
     )
     .fetch_all(&store.pool)
     .await?;
@@ -295,4 +316,43 @@ pub async fn release(store: &Store, claimed: &Claimed, now: DateTime<Utc>) -> Re
     .execute(&store.pool)
     .await?;
     Ok(())
+}
+
+/// Forgets what was told long ago, and gives up what nobody will ever send: what was queued in the
+/// moment in which its webhook was turned off.
+pub async fn upkeep(store: &Store, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "update delivery
+         set state = 'given_up', finished_at = $1, reason = 'the webhook is off'
+         from webhook
+         where webhook.webhook_id = delivery.webhook_id and state = 'waiting' and not is_on",
+        now,
+    )
+    .execute(&store.pool)
+    .await?;
+    let oldest = now - TimeDelta::days(KEEP_DAYS);
+    loop {
+        // An attempt that came in late keeps its delivery.
+        let deleted = sqlx::query!(
+            "with old as (
+                 select delivery_id from delivery
+                 where finished_at < $1
+                   and not exists (select from delivery_attempt
+                                   where delivery_attempt.delivery_id = delivery.delivery_id and at >= $1)
+                 order by finished_at
+                 limit $2
+             ),
+             attempts as (
+                 delete from delivery_attempt using old where delivery_attempt.delivery_id = old.delivery_id
+             )
+             delete from delivery using old where delivery.delivery_id = old.delivery_id",
+            oldest,
+            AT_ONCE,
+        )
+        .execute(&store.pool)
+        .await?;
+        if deleted.rows_affected() < AT_ONCE.unsigned_abs() {
+            return Ok(());
+        }
+    }
 }

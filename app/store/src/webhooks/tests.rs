@@ -58,14 +58,14 @@ async fn what_a_sender_had_out_when_it_died_is_sent_again_under_the_same_id(pool
     let sent = test(store, &admin, one, at(10)).await.unwrap();
     test(store, &admin, other, at(10)).await.unwrap();
 
-    let claimed = queue::claim(store, 1, LEASE, at(11)).await.unwrap();
+    let claimed = queue::claim(store, 1, 9, LEASE, at(11)).await.unwrap();
     assert_eq!(claimed.len(), 1);
     // The one that is held keeps no other waiting, and is not claimed twice.
-    let rest = queue::claim(store, 9, LEASE, at(11)).await.unwrap();
+    let rest = queue::claim(store, 9, 9, LEASE, at(11)).await.unwrap();
     assert_eq!(rest.len(), 1);
     assert_ne!(rest[0].webhook, claimed[0].webhook);
     assert!(
-        queue::claim(store, 9, LEASE, at(40))
+        queue::claim(store, 9, 9, LEASE, at(40))
             .await
             .unwrap()
             .is_empty()
@@ -82,7 +82,7 @@ async fn what_a_sender_had_out_when_it_died_is_sent_again_under_the_same_id(pool
         .unwrap();
     assert_eq!(due.id, sent);
     // It dies; the lease runs out.
-    let heirs = queue::claim(store, 9, LEASE, at(41)).await.unwrap();
+    let heirs = queue::claim(store, 9, 9, LEASE, at(41)).await.unwrap();
     let heir = heirs.iter().find(|claimed| claimed.webhook == one).unwrap();
     let again = queue::next(store, heir, LEASE, at(41))
         .await
@@ -112,7 +112,7 @@ async fn what_a_sender_had_out_when_it_died_is_sent_again_under_the_same_id(pool
     );
     queue::release(store, heir, at(44)).await.unwrap();
     assert!(
-        queue::claim(store, 9, LEASE, at(100))
+        queue::claim(store, 9, 9, LEASE, at(100))
             .await
             .unwrap()
             .iter()
@@ -136,7 +136,7 @@ async fn every_delivery_ends_delivered_or_given_up_and_can_be_repeated_then(pool
         })
     ));
 
-    let claimed = queue::claim(store, 9, LEASE, at(11))
+    let claimed = queue::claim(store, 9, 9, LEASE, at(11))
         .await
         .unwrap()
         .remove(0);
@@ -219,4 +219,119 @@ async fn a_webhook_hears_of_the_audit_entries_it_asked_for_and_no_others(pool: P
         detail.iter().all(|detail| !detail.contains("secret-path")),
         "{detail:?}"
     );
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_project_has_only_its_share_of_the_turns(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (store, admin) = (&world.store, world.actor(Role::Admin));
+    for name in ["a", "b", "c"] {
+        let id = webhook(&world, name, &[]).await;
+        test(store, &admin, id, at(10)).await.unwrap();
+    }
+    let first = queue::claim(store, 9, 2, LEASE, at(11)).await.unwrap();
+    assert_eq!(first.len(), 2);
+    let more = queue::claim(store, 9, 2, LEASE, at(12)).await.unwrap();
+    assert_eq!(more.len(), 0, "held by whichever server");
+    // The one that never had a turn is before those that had one.
+    for held in &first {
+        queue::release(store, held, at(13)).await.unwrap();
+    }
+    let second = queue::claim(store, 1, 2, LEASE, at(14)).await.unwrap();
+    assert!(
+        first.iter().all(|held| held.webhook != second[0].webhook),
+        "{second:?}"
+    );
+    // Who died with a turn has it no longer.
+    let late = queue::claim(store, 9, 2, LEASE, at(60)).await.unwrap();
+    assert_eq!(late.len(), 2);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_waits_for_a_webhook_is_given_up_when_it_is_turned_off(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (store, admin) = (&world.store, world.actor(Role::Admin));
+    let id = webhook(&world, "ops", &[]).await;
+    test(store, &admin, id, at(10)).await.unwrap();
+    let first = log(&world, id).await.remove(0);
+    let kept = find(store, &admin, id).await.unwrap();
+    let off = NewWebhook {
+        name: kept.name,
+        url: kept.url,
+        format: kept.format,
+        alerts: kept.alerts,
+        audit: kept.audit,
+        enabled: false,
+    };
+    let changed = change(store, &admin, id, &off, at(20)).await.unwrap();
+    assert_eq!(changed.n_waiting, 0);
+    let delivery = log(&world, id).await.remove(0);
+    assert_eq!(
+        (delivery.state, delivery.reason.as_deref()),
+        (DeliveryState::GivenUp, Some("the webhook was turned off"))
+    );
+    let tried = test(store, &admin, id, at(21)).await.map(|_| ());
+    let again = redeliver(store, &admin, id, first.id, at(21)).await;
+    for refused in [tried, again.map(|_| ())] {
+        assert!(matches!(
+            refused,
+            Err(Error::Conflict {
+                code: "webhook_off",
+                ..
+            })
+        ));
+    }
+    // What was queued in the very moment is given up, too.
+    sqlx::query("update delivery set state = 'waiting', finished_at = null")
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    queue::upkeep(store, at(30)).await.unwrap();
+    assert_eq!(find(store, &admin, id).await.unwrap().n_waiting, 0);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_was_told_is_forgotten_after_90_days_and_never_before(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (store, admin) = (&world.store, world.actor(Role::Admin));
+    let id = webhook(&world, "ops", &[]).await;
+    // The database's own clock guards the log, so this is about its days.
+    let now = sqlx::query_scalar::<_, DateTime<Utc>>("select now()")
+        .fetch_one(&store.pool)
+        .await
+        .unwrap();
+    let mut told = Vec::new();
+    for days in [200, 91, 88] {
+        let then = now - TimeDelta::days(days);
+        let delivery = test(store, &admin, id, then).await.unwrap();
+        let claimed = queue::claim(store, 1, 1, LEASE, then)
+            .await
+            .unwrap()
+            .remove(0);
+        let due = queue::next(store, &claimed, LEASE, then)
+            .await
+            .unwrap()
+            .unwrap();
+        let attempt = Attempt {
+            at: then,
+            ..attempt()
+        };
+        queue::finish(store, &claimed, &due, &attempt, &Next::Delivered, then)
+            .await
+            .unwrap();
+        queue::release(store, &claimed, then).await.unwrap();
+        told.push(delivery);
+    }
+    // One that is repeated today goes, and what repeats it stays.
+    let repeated = redeliver(store, &admin, id, told[0], now).await.unwrap();
+    queue::upkeep(store, now).await.unwrap();
+    let left: Vec<_> = log(&world, id).await;
+    let ids: Vec<_> = left.iter().map(|delivery| delivery.id).collect();
+    assert_eq!(ids, [repeated, told[2]]);
+    assert_eq!(left[0].redelivers, None);
+    assert_eq!(left[1].attempts.len(), 1);
+    let shortened = sqlx::query("delete from delivery_attempt")
+        .execute(&store.pool)
+        .await;
+    assert!(shortened.is_err(), "attempts are kept for 90 days");
 }

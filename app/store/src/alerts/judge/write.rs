@@ -10,9 +10,17 @@ use domain::{
     webhook::{AlertLine, AlertNotice},
 };
 use serde_json::json;
+use sqlx::PgConnection;
 
 use super::{super::note_down, Changes, Finding, JUDGE, Judged, Known};
 use crate::{Result, Store, new_id, tx::Command, webhooks};
+
+impl Changes<'_> {
+    fn is_any_quiet(&self) -> bool {
+        let (settled, pending) = (self.settled.is_empty(), self.pending.is_empty());
+        !(settled && pending && self.below.is_empty() && self.read.is_empty())
+    }
+}
 
 impl Judged {
     /// Writes what changed and queues what is told of it; true if there was anything.
@@ -23,16 +31,30 @@ impl Judged {
         changes: Changes<'_>,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        self.keep_quiet_changes(store, &changes, now).await?;
         let standings: Vec<_> = known.iter().map(Known::standing).collect();
         let is_due = due(self.last_told_at, self.plan.pace(), &standings, now).is_some();
         if changes.raised.is_empty() && changes.resolved.is_empty() && !is_due {
+            if changes.is_any_quiet() {
+                let mut tx = store.pool.begin().await?;
+                self.keep_quiet_changes(&mut tx, &changes, now).await?;
+                tx.commit().await?;
+            }
             return Ok(false);
         }
         let who = Who::System {
             name: JUDGE.to_owned(),
         };
         let mut command = Command::begin_as(store, "judge_rule", self.project, who, now).await?;
+        // Whoever changes the rule takes its row first, too, and what is pending afterwards.
+        sqlx::query!(
+            r#"select 1 as "held!" from alert_rule where rule_id = $1 for no key update"#,
+            self.id.0
+        )
+        .fetch_one(command.db())
+        .await?;
+        // With what is raised or not at all: a subject that settled, but whose alert could not be
+        // written, would have to wait all over again.
+        self.keep_quiet_changes(command.db(), &changes, now).await?;
         for finding in &changes.raised {
             let id = self.raise(&mut command, finding).await?;
             tracing::warn!(alert.id = %id, "an alert fires: {}", finding.title);
@@ -48,7 +70,7 @@ impl Judged {
 
     async fn keep_quiet_changes(
         &self,
-        store: &Store,
+        db: &mut PgConnection,
         changes: &Changes<'_>,
         now: DateTime<Utc>,
     ) -> Result<()> {
@@ -60,7 +82,7 @@ impl Judged {
                 subject,
                 now,
             )
-            .execute(&store.pool)
+            .execute(&mut *db)
             .await?;
         }
         if !changes.settled.is_empty() {
@@ -69,7 +91,7 @@ impl Judged {
                 self.id.0,
                 &changes.settled,
             )
-            .execute(&store.pool)
+            .execute(&mut *db)
             .await?;
         }
         for (id, below_since) in &changes.below {
@@ -78,7 +100,7 @@ impl Judged {
                 id.0,
                 *below_since,
             )
-            .execute(&store.pool)
+            .execute(&mut *db)
             .await?;
         }
         for (id, value, sentence) in &changes.read {
@@ -88,7 +110,7 @@ impl Judged {
                 value,
                 sentence,
             )
-            .execute(&store.pool)
+            .execute(&mut *db)
             .await?;
         }
         Ok(())
