@@ -138,6 +138,19 @@ impl Project {
         })
     }
 
+    /// The environment in which that deployment serves now.
+    #[must_use]
+    pub fn place_of(&self, deployment: DeploymentId) -> Option<&str> {
+        let serves = |served: &Environment| {
+            let mut each = served.values();
+            each.any(|prompt| prompt.deployment_id == deployment)
+        };
+        self.environments
+            .iter()
+            .find(|(_, (_, served))| serves(served))
+            .map(|(name, _)| &**name)
+    }
+
     /// The environment's id and everything that serves in it.
     #[must_use]
     pub fn environment(&self, name: &str) -> Option<(EnvironmentId, &Arc<Environment>)> {

@@ -15,8 +15,10 @@ use crate::{
     },
 };
 
+mod ended;
 pub(crate) mod sentence;
 
+pub use ended::{Ended, judge_ended};
 pub use sentence::sentence;
 
 /// Which error rate is accepted unless told otherwise.
@@ -163,7 +165,7 @@ pub enum Verdict {
     Pass,
     /// It may not.
     Fail,
-    /// The run was too small to tell.
+    /// It cannot be told: the run was too small, or one of the runs broke.
     Inconclusive,
 }
 

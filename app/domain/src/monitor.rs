@@ -39,6 +39,17 @@ const MAX_TEXT: usize = 100_000;
 /// Beyond this no measurement makes sense, and sums of squares would lose their digits.
 const MAX_NUMBER: f64 = 1e12;
 
+/// Refuses a unit that events could not name: resolving with it says the same as an exposure.
+pub fn check_unit(unit: &str) -> Result<(), String> {
+    if unit.contains('\0') {
+        return Err("holds a NUL character".to_owned());
+    }
+    if unit.chars().count() > MAX_NAME {
+        return Err(format!("has more than {MAX_NAME} characters"));
+    }
+    Ok(())
+}
+
 /// What an event tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {

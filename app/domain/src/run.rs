@@ -269,6 +269,21 @@ pub struct CaseResult {
     pub answered_by: Option<AnsweredBy>,
 }
 
+/// How the error of a case begins that the prompt cannot be rendered with.
+pub const UNFIT: &str = "the case does not fit the prompt";
+
+/// Whether a result's error says something about the provider and nothing about the prompt: it was
+/// away, too busy, or did not accept the key. A case that does not fit the prompt, or a request that
+/// the provider finds wrong in itself, is the prompt's own failure.
+#[must_use]
+pub fn is_of_provider(error: &str) -> bool {
+    const WRONG_IN_ITSELF: [&str; 4] = ["400", "404", "413", "422"];
+    let refused = error
+        .strip_prefix("the provider refused (")
+        .and_then(|rest| rest.get(..3));
+    !error.starts_with(UNFIT) && !refused.is_some_and(|status| WRONG_IN_ITSELF.contains(&status))
+}
+
 /// Which model answered, as far as the provider says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -356,4 +371,22 @@ pub struct ComparedCase {
     pub must_pass: bool,
     /// Whether the baseline's repeats disagreed.
     pub flaky: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_provider_did_is_the_providers_error() {
+        assert!(is_of_provider("the provider failed (503)"));
+        assert!(is_of_provider("timed out after 30 s for the whole call"));
+        assert!(is_of_provider("the provider refused (429): out of quota"));
+        assert!(!is_of_provider(
+            "the provider refused (400): too many tokens"
+        ));
+        assert!(!is_of_provider(
+            "the case does not fit the prompt: text: is required"
+        ));
+    }
 }

@@ -143,6 +143,24 @@ fn columns(sightings: &[&Sighting]) -> Columns {
     }
 }
 
+/// The environment of a project's deployment; none if the project has no such deployment.
+pub async fn place_of(
+    store: &Store,
+    project: ProjectId,
+    deployment: DeploymentId,
+) -> Result<Option<String>> {
+    let environment = sqlx::query_scalar!(
+        "select environment.name
+         from deployment join environment using (environment_id)
+         where deployment_id = $1 and project_id = $2",
+        deployment.0,
+        project.0,
+    )
+    .fetch_optional(&store.pool)
+    .await?;
+    Ok(environment)
+}
+
 /// Writes confirmations. The first word of a client counts; deployments of other projects are ignored.
 pub async fn applied(store: &Store, confirmations: &[Applied]) -> Result<()> {
     let mut seen = std::collections::HashSet::new();

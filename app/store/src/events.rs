@@ -22,12 +22,14 @@ mod cost;
 mod facts;
 mod inputs;
 mod observed;
+mod one_by_one;
 mod partitions;
 mod place;
 mod roll_up;
 mod samples;
 
 pub use observed::observed;
+pub use one_by_one::n_set_aside;
 pub use partitions::{prepare_days, upkeep};
 pub use roll_up::roll_up;
 
@@ -229,7 +231,8 @@ async fn write_rows<'a>(
 /// How many batches wait to be rolled up.
 pub async fn waiting(store: &Store) -> Result<i64> {
     let n_waiting = sqlx::query_scalar!(
-        r#"select (select count(*) from event_batch) + (select count(*) from monitor_batch) as "n!""#
+        r#"select (select count(*) from event_batch where set_aside is null)
+                + (select count(*) from monitor_batch where set_aside is null) as "n!""#
     )
     .fetch_one(&store.pool)
     .await?;

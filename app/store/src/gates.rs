@@ -1,12 +1,13 @@
 //! The gate: a candidate's run held against a baseline's, judged by a policy once both are there.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     actor::{Actor, Permission, Who},
     content::ContentHash,
-    gate::{GatePolicy, GateVerdict, Verdict},
+    gate::{Ended, GatePolicy, GateVerdict, Verdict},
     id::{EnvironmentId, ProjectId, PromptId, RunId, SuiteId},
     prompt::{PRODUCTION, PromptName},
+    release::MAX_AGE_HOURS,
     run::{RunOptions, RunStatus},
 };
 use serde_json::json;
@@ -297,7 +298,17 @@ pub async fn ask(store: &Store, by: &Actor, new: NewGate<'_>, now: DateTime<Utc>
         Some((version, number)) => {
             let subject = Subject::Saved(number);
             let loaded = runs::load_subject(&mut command, by, new.prompt, prompt, &subject).await?;
-            let found = reusable(&mut command, prompt, &loaded.hash, &selection, &options).await?;
+            let max_age = policy.max_age_hours.unwrap_or(MAX_AGE_HOURS);
+            let since = now - TimeDelta::hours(max_age.into());
+            let found = reusable(
+                &mut command,
+                prompt,
+                &loaded.hash,
+                &selection,
+                &options,
+                since,
+            )
+            .await?;
             let run = match found {
                 Some(run) => run,
                 None => {
@@ -345,17 +356,19 @@ async fn serving(command: &mut Command, prompt: PromptId) -> Result<Option<(uuid
 }
 
 /// A run of the same content on the same cases that is under way or complete: nothing is paid twice.
+/// One that is too old to count as evidence is no baseline either: the model behind a name changes.
 async fn reusable(
     command: &mut Command,
     prompt: PromptId,
     hash: &ContentHash,
     selection: &runs::Selection,
     options: &RunOptions,
+    since: DateTime<Utc>,
 ) -> Result<Option<RunId>> {
     let run = sqlx::query_scalar!(
         r#"select run_id as "id: RunId" from run
            where prompt_id = $1 and content_hash = $2 and suite_id = $3 and revision = $4 and options = $5
-             and status in ('queued', 'running', 'completed') and errors = 0
+             and status in ('queued', 'running', 'completed') and errors = 0 and created_at >= $6
            order by created_at desc
            limit 1"#,
         prompt.0,
@@ -363,6 +376,7 @@ async fn reusable(
         selection.suite.0,
         selection.revision,
         json!(options),
+        since,
     )
     .fetch_optional(command.db())
     .await?;
@@ -398,11 +412,13 @@ pub async fn decide(
     let mut command = Command::begin_as(store, "decide_gate", project, who, now).await?;
     let Some(row) = sqlx::query!(
         r#"select gate.policy as "policy: Json<GatePolicy>", baseline_run_id as "baseline: RunId",
-                  run.status as "status: RunStatus", failure, prompt.name as "prompt: PromptName"
+                  run.status as "status: RunStatus", run.failure, prompt.name as "prompt: PromptName",
+                  baseline.status as "baseline_status?: RunStatus", baseline.failure as baseline_failure
            from gate
            join run using (run_id)
            join prompt using (prompt_id)
-           where run_id = $1 and verdict is null
+           left join run as baseline on baseline.run_id = baseline_run_id
+           where gate.run_id = $1 and verdict is null
            for update of gate"#,
         run.0,
     )
@@ -411,19 +427,24 @@ pub async fn decide(
     else {
         return Ok(());
     };
-    let pairs = compare::pairs(command.db(), row.baseline, run).await?;
-    let mut verdict = domain::gate::judge(&row.policy.0, &pairs);
-    if row.status != RunStatus::Completed {
-        let why = row
-            .failure
-            .map(|why| format!(": {why}"))
-            .unwrap_or_default();
-        verdict.verdict = Verdict::Fail;
-        verdict.reasons.insert(
-            0,
-            format!("the candidate's run is {}{why}", row.status.word()),
-        );
-    }
+    let found = compare::for_gate(command.db(), row.baseline, run).await?;
+    let candidate = Ended {
+        status: row.status,
+        failure: row.failure,
+        n_unanswered: found.n_unanswered.1,
+    };
+    let baseline = row.baseline_status.map(|status| Ended {
+        status,
+        failure: row.baseline_failure,
+        n_unanswered: found.n_unanswered.0,
+    });
+    let verdict = domain::gate::judge_ended(
+        &row.policy.0,
+        &found.pairs,
+        &found.answered,
+        &candidate,
+        baseline.as_ref(),
+    );
     sqlx::query!(
         "update gate set verdict = $2, decided_at = $3 where run_id = $1",
         run.0,

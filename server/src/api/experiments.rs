@@ -244,18 +244,19 @@ pub async fn raise_traffic(
 /// What was learnt.
 #[derive(ToSchema)]
 pub struct Conclusion {
-    /// In words.
-    conclusion: String,
+    /// In words; the verdict's sentence when left out.
+    conclusion: Option<String>,
 }
 
 impl Submitted for Conclusion {
     fn parse(mut fields: Fields) -> Result<Self, Vec<FieldError>> {
-        let conclusion = fields.required_text("conclusion");
+        let conclusion = fields.text("conclusion");
         fields.finish(|| Self { conclusion })
     }
 }
 
-/// Writes down what was learnt from a stopped experiment.
+/// Writes down what was learnt from a stopped experiment. The body may be left out: then that is what
+/// the verdict says.
 #[utoipa::path(post, path = "/experiments/{id}/conclude", tag = "experiments", request_body = Conclusion,
     params(("id" = String, Path, description = "the experiment")),
     responses(
@@ -266,11 +267,18 @@ pub async fn conclude(
     State(state): State<AppState>,
     Caller(actor): Caller,
     FromPath(id): FromPath<ExperimentId>,
-    Body(said): Body<Conclusion>,
+    MaybeBody(said): MaybeBody<Conclusion>,
 ) -> Result<Json<Experiment>> {
     let now = state.clock.now();
+    let conclusion = match said.conclusion {
+        Some(conclusion) => conclusion,
+        None => {
+            let found = experiments::results(&state.store, &actor, id, now).await?;
+            found.verdict.sentence
+        }
+    };
     Ok(Json(
-        experiments::conclude(&state.store, &actor, id, &said.conclusion, now).await?,
+        experiments::conclude(&state.store, &actor, id, &conclusion, now).await?,
     ))
 }
 

@@ -15,6 +15,7 @@ use domain::{
     content::{Content, ContentHash},
     field::{FieldError, Fields},
     id::{DeploymentId, ExperimentId, ProjectId},
+    monitor::check_unit,
     prompt::{PRODUCTION, PromptName},
     template::Compiled,
 };
@@ -46,7 +47,7 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 pub struct ResolveQuery {
     /// The environment; production when left out.
     environment: Option<String>,
-    /// The user, conversation or request, for experiments.
+    /// The user, conversation or request, for experiments: at most 200 characters.
     unit: Option<String>,
     /// `false` when the client reports exposures itself; otherwise resolving with a unit does.
     exposure: Option<bool>,
@@ -108,6 +109,7 @@ pub struct InExperiment {
         (status = 200, description = "what serves, with `ETag`; `X-Cueline-Stale: true` while the database is away", body = Resolved),
         (status = 304, description = "the client has it already"),
         (status = 404, description = "`prompt_not_found`, `environment_not_found` or `not_deployed`"),
+        (status = 422, description = "the `unit` is too long"),
     ),
 )]
 pub async fn resolve(
@@ -119,6 +121,9 @@ pub async fn resolve(
 ) -> Result<Response> {
     let environment = query.environment.as_deref().unwrap_or(PRODUCTION);
     actor.may_in(Permission::Read, environment)?;
+    if let Some(unit) = &query.unit {
+        check_unit(unit).map_err(|message| ApiError::invalid_field("unit", message))?;
+    }
     let snapshot = state.serving.now();
     let project = snapshot.project(actor.project).ok_or(Missing::Prompt)?;
     let served = project.resolve(environment, name.as_str())?;
@@ -212,7 +217,7 @@ pub struct RenderRequest {
     /// Whole messages by placeholder.
     #[schema(required = false, value_type = Object)]
     placeholders: Map<String, Value>,
-    /// The user, conversation or request, for experiments.
+    /// The user, conversation or request, for experiments: at most 200 characters.
     unit: Option<String>,
     /// `false` when the client reports exposures itself.
     exposure: Option<bool>,
@@ -223,6 +228,9 @@ impl Submitted for RenderRequest {
         let version = number(&mut fields, "version");
         let environment = fields.text("environment");
         let unit = fields.text("unit");
+        if let Some(Err(message)) = unit.as_deref().map(check_unit) {
+            fields.refuse("unit", message);
+        }
         let exposure = fields.boolean("exposure");
         if version.is_some() && environment.is_some() {
             fields.refuse("version", "give either an environment or a version");
@@ -256,7 +264,7 @@ impl Submitted for RenderRequest {
     request_body = RenderRequest,
     responses(
         (status = 200, description = "resolve's answer with rendered `messages`", body = Resolved),
-        (status = 422, description = "every offending variable as `{variable, rule, message}`"),
+        (status = 422, description = "every offending variable as `{variable, rule, message}`, or a `unit` that is too long"),
     ),
 )]
 pub async fn render(

@@ -1,5 +1,6 @@
 //! The stream that applications hold open, and their confirmations. Deployments are pushed the
-//! moment they are committed; nothing here asks the database.
+//! moment they are committed; nothing here asks the database, but about a deployment that is
+//! confirmed when it does not serve any more.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -382,7 +383,12 @@ impl Submitted for Ack {
     path = "/stream/ack",
     tag = "data plane",
     request_body = Ack,
-    responses((status = 202, description = "noted"), (status = 422, description = "every offending field")),
+    responses(
+        (status = 202, description = "noted"),
+        (status = 403, description = "the key belongs to another environment"),
+        (status = 404, description = "`deployment_not_found`"),
+        (status = 422, description = "every offending field"),
+    ),
 )]
 pub async fn ack(
     State(state): State<AppState>,
@@ -390,6 +396,9 @@ pub async fn ack(
     Body(ack): Body<Ack>,
 ) -> Result<StatusCode> {
     actor.may(Permission::Read)?;
+    if let Some(environment) = place_of(&state, actor.project, ack.deployment_id).await? {
+        actor.may_in(Permission::Read, &environment)?;
+    }
     state.queues.applied(Applied {
         project: actor.project,
         deployment: ack.deployment_id,
@@ -397,4 +406,27 @@ pub async fn ack(
         at: state.clock.now(),
     })?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// The environment of a deployment. What serves is in memory, and nearly every word is about that;
+/// the database is asked about what is not. None while it cannot be told: such words are taken, and
+/// those about nothing are dropped when they are written down.
+async fn place_of(
+    state: &AppState,
+    project: ProjectId,
+    deployment: DeploymentId,
+) -> Result<Option<String>> {
+    let known = state.serving.project(project);
+    if let Some(environment) = known.as_ref().and_then(|known| known.place_of(deployment)) {
+        return Ok(Some(environment.to_owned()));
+    }
+    if state.serving.is_stale() {
+        return Ok(None);
+    }
+    match store::consumers::place_of(&state.store, project, deployment).await {
+        Ok(Some(environment)) => Ok(Some(environment)),
+        Ok(None) => Err(store::Error::NotFound("deployment").into()),
+        Err(store::Error::Unavailable(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -20,8 +20,8 @@ const BITE: i64 = 1_000;
 /// What to do with the trail.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
-    /// Check that every entry is there, unchanged and in its place; exit code 1 names the first
-    /// that is not.
+    /// Check that every entry is there, unchanged and in its place; ends with 1 and names the first
+    /// that is not, and with 2 when it could not look.
     Verify(Verify),
     /// Write the whole trail to standard output, oldest first.
     Export(Export),

@@ -7,7 +7,7 @@ use clap::Args;
 use domain::prompt::PromptName;
 use reqwest::{
     Method, StatusCode,
-    header::{AUTHORIZATION, HeaderMap, HeaderValue},
+    header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -52,6 +52,17 @@ impl Refused {
     }
 }
 
+/// The server did not answer, or could not just now: asking again may help.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub struct Away {
+    words: String,
+    /// How long the server asks to wait.
+    pub retry_after: Option<Duration>,
+    #[source]
+    cause: Option<reqwest::Error>,
+}
+
 /// Says what became of a client command: 1 where it was refused, 2 where it could not be done.
 pub fn run(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     match block_on(work) {
@@ -70,7 +81,12 @@ pub fn run(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
 /// The same for a command that comes to a conclusion of its own: 2 for whatever stands in its way,
 /// so that nobody takes a refusal for a verdict.
 pub fn conclude(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
-    block_on(work).unwrap_or_else(|error| {
+    concluded(block_on(work))
+}
+
+/// The end of a command that came to a conclusion, or could not.
+pub fn concluded(conclusion: anyhow::Result<ExitCode>) -> ExitCode {
+    conclusion.unwrap_or_else(|error| {
         eprintln!("cueline: {error:#}");
         ExitCode::from(2)
     })
@@ -112,7 +128,7 @@ impl Remote {
 }
 
 impl Api {
-    fn new(url: Option<String>, key: Option<String>) -> anyhow::Result<Self> {
+    pub(super) fn new(url: Option<String>, key: Option<String>) -> anyhow::Result<Self> {
         let said = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         let url = said(url).context(
             "which server? Set CUELINE_URL to its address, such as https://cueline.example",
@@ -166,17 +182,39 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request
-            .send()
-            .await
-            .with_context(|| format!("{} does not answer", self.url))?;
+        let away = |cause: reqwest::Error| Away {
+            words: format!("{} does not answer", self.url),
+            retry_after: None,
+            cause: Some(cause),
+        };
+        let answer = request.send().await.map_err(away)?;
         let status = answer.status();
-        let text = answer.bytes().await?;
+        let retry_after = answer
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|seconds| seconds.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let text = answer.bytes().await.map_err(away)?;
         if status.is_success() {
             return serde_json::from_slice(&text)
                 .with_context(|| format!("{address} answered something unexpected"));
         }
-        Err(failure(status, &text))
+        let failure = failure(status, &text);
+        if matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::BAD_GATEWAY
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT
+        ) {
+            return Err(Away {
+                words: failure.to_string(),
+                retry_after,
+                cause: None,
+            }
+            .into());
+        }
+        Err(failure)
     }
 }
 

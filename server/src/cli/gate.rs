@@ -1,6 +1,6 @@
 //! `cueline gate`: what continuous integration asks before a prompt goes on.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::Args;
@@ -11,14 +11,12 @@ use serde_json::{Map, Value, json};
 use super::{
     client::{Api, Remote},
     files,
+    follow::{Follower, Wait},
     report::{Format, Found},
 };
 
-/// How often the server is asked how far it is.
-const PAUSE: Duration = Duration::from_millis(300);
-
 /// What to hold against what serves production. Ends with 0 when it passes, 1 when it fails, 2
-/// when it could not be found out, 3 when the run was too small to tell.
+/// when it could not be found out, 3 when it cannot be told: the run was too small, or broke.
 #[derive(Debug, Args)]
 pub struct Gate {
     /// The prompt, such as support/triage
@@ -60,6 +58,9 @@ pub struct Gate {
     /// How the verdict is written
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+
+    #[command(flatten)]
+    wait: Wait,
 
     #[command(flatten)]
     remote: Remote,
@@ -121,7 +122,8 @@ pub async fn run(wanted: Gate) -> anyhow::Result<ExitCode> {
     let api = wanted.remote.api()?;
     let asked: Value = api.post("/gate", &body).await?;
     let id = asked["id"].as_str().context("the server named no gate")?;
-    let found = follow(&api, id).await?;
+    let follower = Follower::new(&api, format!("/gate/{id}"), &wanted.wait);
+    let found = follow(&follower).await?;
     let results = match wanted.format {
         Format::Junit => results(&api, id).await?,
         Format::Text | Format::Json | Format::Markdown => Vec::new(),
@@ -136,18 +138,17 @@ pub async fn run(wanted: Gate) -> anyhow::Result<ExitCode> {
 }
 
 /// Waits for the verdict; a bar says how far it is where somebody looks.
-async fn follow(api: &Api, id: &str) -> anyhow::Result<Value> {
+async fn follow(follower: &Follower<'_>) -> anyhow::Result<Value> {
     let bar = bar();
-    loop {
-        let found: Value = api.get(&format!("/gate/{id}")).await?;
-        bar.set_length(found["total"].as_u64().unwrap_or_default());
-        bar.set_position(found["done"].as_u64().unwrap_or_default());
-        if !found["verdict"].is_null() {
-            bar.finish_and_clear();
-            return Ok(found);
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+    let found = follower
+        .until(|found: &Value| {
+            bar.set_length(found["total"].as_u64().unwrap_or_default());
+            bar.set_position(found["done"].as_u64().unwrap_or_default());
+            !found["verdict"].is_null()
+        })
+        .await?;
+    bar.finish_and_clear();
+    Ok(found)
 }
 
 /// A bar on the terminal; nothing where standard error is none.

@@ -7,6 +7,7 @@ mod client;
 mod database;
 mod demo;
 mod files;
+mod follow;
 mod gate;
 mod key;
 mod migrate;
@@ -74,8 +75,9 @@ impl Cli {
             Command::Migrate(wanted) => migrate::run(wanted).map(success),
             Command::User(wanted) => user::run(wanted).map(success),
             Command::Key(wanted) => key::run(wanted).map(success),
-            Command::Audit(wanted) => audit::run(wanted),
             Command::Stats(wanted) => stats::run(wanted).map(success),
+            // 1 is a trail that does not hold: what stands in the way of looking is something else.
+            Command::Audit(wanted) => return client::concluded(audit::run(wanted)),
             Command::Gate(wanted) => return client::conclude(gate::run(wanted)),
             Command::Run(wanted) => return client::conclude(run::run(wanted)),
             Command::Rollback(wanted) => return client::run(rollback::run(wanted)),

@@ -1,18 +1,20 @@
 //! `cueline run`: launches an eval and follows it to its end.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
 use domain::prompt::PromptName;
 use serde_json::{Value, json};
 
-use super::{client::Remote, gate};
+use super::{
+    client::Remote,
+    follow::{Follower, Wait},
+    gate,
+};
 
-/// How often the server is asked how far it is.
-const PAUSE: Duration = Duration::from_millis(300);
-
-/// What to run. Ends with 0 when the run is complete, and with 1 when it failed or was cancelled.
+/// What to run. Ends with 0 when the run is complete, with 1 when it failed or was cancelled, and
+/// with 2 when that could not be found out.
 #[derive(Debug, Args)]
 pub struct Run {
     /// The prompt, such as support/triage
@@ -48,6 +50,9 @@ pub struct Run {
     budget_usd: Option<f64>,
 
     #[command(flatten)]
+    wait: Wait,
+
+    #[command(flatten)]
     remote: Remote,
 }
 
@@ -62,16 +67,15 @@ pub async fn run(wanted: Run) -> anyhow::Result<ExitCode> {
     let launched: Value = api.post("/runs", &body).await?;
     let id = launched["id"].as_str().context("the server named no run")?;
     let bar = gate::bar();
-    let run = loop {
-        let run: Value = api.get(&format!("/runs/{id}")).await?;
-        bar.set_length(run["total"].as_u64().unwrap_or_default());
-        bar.set_position(run["done"].as_u64().unwrap_or_default());
-        if !matches!(run["status"].as_str(), Some("queued" | "running")) {
-            bar.finish_and_clear();
-            break run;
-        }
-        tokio::time::sleep(PAUSE).await;
-    };
+    let follower = Follower::new(&api, format!("/runs/{id}"), &wanted.wait);
+    let run = follower
+        .until(|run: &Value| {
+            bar.set_length(run["total"].as_u64().unwrap_or_default());
+            bar.set_position(run["done"].as_u64().unwrap_or_default());
+            !matches!(run["status"].as_str(), Some("queued" | "running"))
+        })
+        .await?;
+    bar.finish_and_clear();
     println!("{}", summary(&run));
     let is_complete = run["status"] == "completed";
     Ok(ExitCode::from(u8::from(!is_complete)))

@@ -4,7 +4,7 @@
 use domain::{
     content::{ChatMessage, Content, Model},
     cost::{self, Price},
-    run::{AnsweredBy, CaseResult},
+    run::{AnsweredBy, CaseResult, UNFIT},
     scoring::{self, Output},
     suite::{self, Case},
     template::Compiled,
@@ -99,11 +99,15 @@ impl Caller {
         let tools = self.content.tools.as_deref();
         let mut scored = Vec::with_capacity(scorers.len());
         for scorer in scorers {
-            let score = self
+            let grade = self
                 .grader
                 .grade(&scorer, &claimed.case, &output, tools, cancelled)
                 .await?;
-            scored.push((scorer, score));
+            match grade {
+                Ok(score) => scored.push((scorer, score)),
+                // Nobody looked at the answer, which says nothing about it.
+                Err(silent) => return Some(with_error(result, silent.to_string())),
+            }
         }
         let outcome = scoring::outcome(&scored, self.threshold);
         result.passed = outcome.passed;
@@ -121,7 +125,7 @@ impl Caller {
                     .iter()
                     .map(|error| format!("{}: {}", error.variable, error.message))
                     .collect();
-                format!("the case does not fit the prompt: {}", words.join("; "))
+                format!("{UNFIT}: {}", words.join("; "))
             })?;
         messages
             .into_iter()

@@ -25,6 +25,11 @@ const MAX_WEBHOOK_ANSWER: usize = 64 * 1024;
 /// The most tokens of a judge's answer: a verdict and a reason.
 const MAX_JUDGE_TOKENS: u32 = 400;
 
+/// The judge's provider gave no answer, so nobody knows what the output is worth.
+#[derive(Debug, thiserror::Error)]
+#[error("the judge did not answer: {0}")]
+pub struct Silent(LlmError);
+
 /// Asks judges and webhooks.
 pub struct Grader {
     judge_model: String,
@@ -49,20 +54,20 @@ impl Grader {
         output: &Output,
         tools: Option<&[Value]>,
         cancelled: &CancellationToken,
-    ) -> Option<Score> {
+    ) -> Option<Result<Score, Silent>> {
         let expected = case.expected.as_ref();
         match scorer.kind {
             ScorerKind::Webhook => {
                 tokio::select! {
                     () = cancelled.cancelled() => None,
-                    score = self.ask_webhook(scorer, case, output) => Some(score),
+                    score = self.ask_webhook(scorer, case, output) => Some(Ok(score)),
                 }
             }
             ScorerKind::Pairwise => self.compare(scorer, case, output, cancelled).await,
             kind if kind.is_model_graded() => {
                 self.judge(scorer, case, &output.text, cancelled).await
             }
-            _ => Some(scoring::score(scorer, expected, output, tools)),
+            _ => Some(Ok(scoring::score(scorer, expected, output, tools))),
         }
     }
 
@@ -73,32 +78,32 @@ impl Grader {
         case: &Case,
         output: &Output,
         cancelled: &CancellationToken,
-    ) -> Option<Score> {
+    ) -> Option<Result<Score, Silent>> {
         let expected = case.expected.as_ref();
         let Some(other) = expected.map(as_text) else {
-            return Some(Score::failed(
+            return Some(Ok(Score::failed(
                 scorer,
                 "there is nothing to compare with: the case expects nothing",
-            ));
+            )));
         };
         let questions = judge::pairwise(scorer, &case.variables, expected, &output.text, &other);
         let mut model = String::new();
         let mut preferences = Vec::with_capacity(2);
         for question in questions {
-            let read = match self.ask_judge(question, cancelled).await? {
+            let text = match self.ask_judge(question, cancelled).await? {
                 Ok((name, text)) => {
                     model = name;
-                    judge::read_preference(&text).map_err(|error| error.to_string())
+                    text
                 }
-                Err(words) => Err(words),
+                Err(silent) => return Some(Err(silent)),
             };
-            match read {
+            match judge::read_preference(&text) {
                 Ok(preference) => preferences.push(preference),
-                Err(words) => return Some(Score::failed(scorer, words)),
+                Err(error) => return Some(Ok(Score::failed(scorer, error.to_string()))),
             }
         }
         match preferences.as_slice() {
-            [first, swapped] => Some(judge::settle(scorer, &model, first, swapped)),
+            [first, swapped] => Some(Ok(judge::settle(scorer, &model, first, swapped))),
             _ => None,
         }
     }
@@ -109,16 +114,14 @@ impl Grader {
         case: &Case,
         output: &str,
         cancelled: &CancellationToken,
-    ) -> Option<Score> {
+    ) -> Option<Result<Score, Silent>> {
         let expected = case.expected.as_ref();
         let question = judge::question(scorer, &case.variables, expected, output, None);
-        let score = self
-            .ask_judge(question, cancelled)
-            .await?
-            .and_then(|(model, text)| {
-                judge::read(scorer, &model, &text).map_err(|error| error.to_string())
-            });
-        Some(score.unwrap_or_else(|words| Score::failed(scorer, words)))
+        let answer = self.ask_judge(question, cancelled).await?;
+        Some(answer.map(|(model, text)| {
+            judge::read(scorer, &model, &text)
+                .unwrap_or_else(|error| Score::failed(scorer, error.to_string()))
+        }))
     }
 
     /// The judge's model, with its fingerprint where it has one, and its answer; nothing when cancelled.
@@ -126,7 +129,7 @@ impl Grader {
         &self,
         messages: Vec<ChatMessage>,
         cancelled: &CancellationToken,
-    ) -> Option<Result<(String, String), String>> {
+    ) -> Option<Result<(String, String), Silent>> {
         let ask = Ask {
             model: self.judge_model.clone(),
             messages,
@@ -144,7 +147,7 @@ impl Grader {
                 Some(Ok((model, answer.text)))
             }
             Err(LlmError::Cancelled) => None,
-            Err(error) => Some(Err(format!("the judge did not answer: {error}"))),
+            Err(error) => Some(Err(Silent(error))),
         }
     }
 

@@ -125,13 +125,35 @@ impl Inbox {
             let mut seen = HashSet::new();
             batch.retain(|exposure| seen.insert(exposure.id()));
             while let Err(error) = hand_over(&store, &batch, clock.now()).await {
-                tracing::warn!(%error, n_waiting = batch.len(), "exposures wait for the database");
+                if let store::Error::Unavailable(_) = error {
+                    tracing::warn!(%error, n_waiting = batch.len(), "exposures wait for the database");
+                } else {
+                    // Something in one of them cannot be written: the others need not wait for it.
+                    tracing::error!(%error, "exposures cannot be written together");
+                    drop_unwritable(&store, &mut batch, clock.now()).await;
+                    continue;
+                }
                 if self.0.is_closed() {
                     return;
                 }
                 tokio::time::sleep(RETRY).await;
             }
             batch.clear();
+        }
+    }
+}
+
+/// Writes them one by one and keeps those for which the database was away; what it refuses is
+/// dropped and counted.
+async fn drop_unwritable(store: &Store, batch: &mut Vec<Exposure>, now: DateTime<Utc>) {
+    for exposure in std::mem::take(batch) {
+        match hand_over(store, std::slice::from_ref(&exposure), now).await {
+            Ok(()) => {}
+            Err(store::Error::Unavailable(_)) => batch.push(exposure),
+            Err(error) => {
+                tracing::error!(%error, experiment.id = %exposure.experiment, "an exposure cannot be written");
+                metrics::counter!("cueline_exposures_dropped_total").increment(1);
+            }
         }
     }
 }

@@ -100,7 +100,8 @@ const ROWS: &[Row] = &[
     keys_only("GET /prompts/{name}/resolve", Refused, NotFound, nothing),
     keys_only("POST /prompts/{name}/render", Refused, NotFound, || json!({})),
     keys_only("GET /stream", Refused, Own, nothing),
-    keys_only("POST /stream/ack", Allowed, Own, || json!({ "consumer": "c", "deployment_id": uuid::Uuid::nil() })),
+    // Of a deployment that is nowhere; keys of other environments: see `streams`.
+    keys_only("POST /stream/ack", Allowed, NotFound, || json!({ "consumer": "c", "deployment_id": uuid::Uuid::nil() })),
     // What may not be touched is rejected row by row.
     Row { route: "POST /events", role: None, scope: Scope::EventsWrite, bound: Allowed, foreign: Own, body: || json!([]) },
 

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::TimeDelta;
 use domain::actor::Scope;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -159,6 +160,103 @@ async fn the_gate_passes_the_better_and_fails_the_poorer(pool: PgPool) {
         (&json!("fail"), &Value::Null)
     );
     assert_eq!(app.count("version").await, before);
+    app.stop().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn whoever_cancels_the_baseline_gets_no_verdict(pool: PgPool) {
+    let app = TestApp::start(&pool).await;
+    let provider = BadProvider::start(|_, question| {
+        let instructions = question.body["messages"][0]["content"].to_string();
+        let answer = Act::completion(&evals::echoed(&question.body));
+        if instructions.contains("slow") {
+            answer.after(Duration::from_mins(1))
+        } else {
+            answer
+        }
+    })
+    .await;
+    let (admin, _) = scene(&app, &provider, &["slow echo", "echo"], 5).await;
+    let promote = json!({ "environment": "production", "version": 1 });
+    admin
+        .post("/api/v1/prompts/p/promotions", &promote)
+        .await
+        .created();
+
+    let body = json!({ "prompt": "p", "version": 2, "suite": "golden" });
+    let asked = admin.post("/api/v1/gate", &body).await.accepted();
+    let baseline = asked["baseline_run_id"].as_str().unwrap();
+    admin
+        .post(&format!("/api/v1/runs/{baseline}/cancel"), &json!({}))
+        .await
+        .ok();
+    let path = format!("/gate/{}", asked["id"].as_str().unwrap());
+    let found = evals::finished(&admin, &path, |gate| !gate["verdict"].is_null()).await;
+    assert_eq!(found["verdict"], "inconclusive", "{found}");
+    assert!(
+        found["reasons"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("the baseline's run is cancelled"),
+        "{found}"
+    );
+    app.stop().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_provider_that_is_away_fails_no_candidate(pool: PgPool) {
+    let app = TestApp::start(&pool).await;
+    let provider = BadProvider::start(|_, question| {
+        let instructions = question.body["messages"][0]["content"].to_string();
+        if instructions.contains("away") {
+            Act::json(401, &json!({ "error": "who are you?" }))
+        } else {
+            Act::completion(&evals::echoed(&question.body))
+        }
+    })
+    .await;
+    let (admin, _) = scene(&app, &provider, &["echo", "away"], 2).await;
+    let promote = json!({ "environment": "production", "version": 1 });
+    admin
+        .post("/api/v1/prompts/p/promotions", &promote)
+        .await
+        .created();
+    let body = json!({ "prompt": "p", "version": 2, "suite": "golden" });
+    let found = evals::gate(&admin, &body).await;
+    assert_eq!(found["verdict"], "inconclusive", "{found}");
+    assert!(
+        found["reasons"][0]
+            .as_str()
+            .unwrap()
+            .contains("no answer to 2 of 2 cases"),
+        "{found}"
+    );
+    app.stop().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_baseline_older_than_evidence_may_be_is_run_again(pool: PgPool) {
+    let app = TestApp::start(&pool).await;
+    let provider = evals::echo().await;
+    let (admin, _) = scene(&app, &provider, &["echo", "please echo"], 3).await;
+    let promote = json!({ "environment": "production", "version": 1 });
+    admin
+        .post("/api/v1/prompts/p/promotions", &promote)
+        .await
+        .created();
+    let body = json!({ "prompt": "p", "version": 2, "suite": "golden" });
+    let first = evals::gate(&admin, &body).await;
+    app.advance(TimeDelta::days(6));
+    let second = evals::gate(&admin, &body).await;
+    assert_eq!(second["baseline_run_id"], first["baseline_run_id"]);
+    app.advance(TimeDelta::days(2));
+    let third = evals::gate(&admin, &body).await;
+    assert_ne!(third["baseline_run_id"], first["baseline_run_id"]);
+    let short =
+        json!({ "prompt": "p", "version": 2, "suite": "golden", "policy": { "max_age_hours": 1 } });
+    app.advance(TimeDelta::hours(2));
+    let fourth = evals::gate(&admin, &short).await;
+    assert_ne!(fourth["baseline_run_id"], third["baseline_run_id"]);
     app.stop().await;
 }
 

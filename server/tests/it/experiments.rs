@@ -194,9 +194,14 @@ async fn stopping_and_rolling_back_end_assignment_and_streams_are_told(pool: PgP
         (&json!("stopped"), &Value::Null)
     );
     assert_eq!(resolve(&key, "u1").await["experiment"], Value::Null);
-    key.post(&path("conclude"), &json!({ "conclusion": "nothing found" }))
+    // Nothing need be said: then it is what the verdict says.
+    let nothing = axum::body::Body::empty();
+    let concluded = key
+        .send(axum::http::Method::POST, &path("conclude"), nothing)
         .await
         .ok();
+    let results = key.get(&path("results")).await.ok();
+    assert_eq!(concluded["conclusion"], results["verdict"]["sentence"]);
     assert!(events.is_silent().await);
 
     started(&acme, &key, &plan()).await;
@@ -374,5 +379,27 @@ async fn calculators_answer_whoever_is_known(pool: PgPool) {
             .status,
         401
     );
+    app.stop().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_unit_that_events_could_not_name_is_refused(pool: PgPool) {
+    let app = TestApp::start(&pool).await;
+    let acme = app.project("acme").await;
+    prompt(&acme).await;
+    let key = acme.admin_key().await;
+    started(&acme, &key, &plan()).await;
+    let address = |unit: &str| format!("{RESOLVE}&unit={unit}");
+    key.get(&address(&"%C3%A4".repeat(200))).await.ok();
+    for unit in ["x".repeat(201), "a%00b".to_owned()] {
+        key.get(&address(&unit)).await.refused(&["unit"]);
+    }
+    let render = "/api/v1/prompts/triage/render";
+    let body = |unit: &str| json!({ "environment": "production", "unit": unit });
+    let longest = "ä".repeat(200);
+    key.post(render, &body(&longest)).await.ok();
+    key.post(render, &body(&format!("{longest}x")))
+        .await
+        .refused(&["unit"]);
     app.stop().await;
 }

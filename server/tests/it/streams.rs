@@ -273,7 +273,7 @@ async fn confirmations_show_how_far_a_deployment_has_come(pool: PgPool) {
         ]
     );
 
-    // A word about what is not there, or is somebody else's, is taken and counts for nothing.
+    // A word about what is not there, is somebody else's, or is another environment's.
     let rival = app.project("rival").await.admin_key().await;
     rival
         .post(
@@ -281,13 +281,21 @@ async fn confirmations_show_how_far_a_deployment_has_come(pool: PgPool) {
             &json!({ "consumer": "spy", "deployment_id": id }),
         )
         .await
-        .is(202);
+        .problem(404, "deployment_not_found");
+    let elsewhere = acme.bound_key(&[Scope::PromptsRead], "canary").await;
+    elsewhere
+        .post(
+            "/api/v1/stream/ack",
+            &json!({ "consumer": "spy", "deployment_id": id }),
+        )
+        .await
+        .problem(403, "forbidden");
     key.post(
         "/api/v1/stream/ack",
         &json!({ "consumer": "x", "deployment_id": uuid::Uuid::nil() }),
     )
     .await
-    .is(202);
+    .problem(404, "deployment_not_found");
     ack("late").await;
     wait_for("the late one has confirmed", || async {
         reached().await["n_confirmed"] == 3

@@ -265,3 +265,63 @@ fn what_merely_wavers_is_strictly_a_loss() {
         Verdict::Pass
     );
 }
+
+fn ended(status: crate::run::RunStatus, n_unanswered: u64) -> Ended {
+    Ended {
+        status,
+        failure: None,
+        n_unanswered,
+    }
+}
+
+#[test]
+fn a_baseline_that_broke_lets_nobody_pass() {
+    use crate::run::RunStatus::{Cancelled, Completed};
+    let fine = ended(Completed, 0);
+    let judged = |pairs: &[CasePair], baseline: &Ended| {
+        judge_ended(&GatePolicy::default(), pairs, pairs, &fine, Some(baseline))
+    };
+    let all_well = pairs(0, 0, 5, 0);
+    assert_eq!(judged(&all_well, &fine).verdict, Verdict::Pass);
+    let cancelled = judged(&all_well, &ended(Cancelled, 0));
+    assert_eq!(cancelled.verdict, Verdict::Inconclusive);
+    assert!(
+        cancelled.reasons[0].starts_with("the baseline's run is cancelled"),
+        "{:?}",
+        cancelled.reasons
+    );
+    let silent = judged(&all_well, &ended(Completed, 2));
+    assert_eq!(silent.verdict, Verdict::Inconclusive);
+    assert!(silent.reasons[0].contains("no answer to 2 cases of the baseline's run"));
+}
+
+#[test]
+fn a_provider_that_was_away_is_no_worse_prompt() {
+    use crate::run::RunStatus::{Completed, Failed};
+    let fine = ended(Completed, 0);
+    let judged = |pairs: &[CasePair], answered: &[CasePair], candidate: &Ended| {
+        judge_ended(
+            &GatePolicy::default(),
+            pairs,
+            answered,
+            candidate,
+            Some(&fine),
+        )
+    };
+    let away = judged(&pairs(3, 0, 2, 0), &pairs(0, 0, 2, 0), &ended(Completed, 3));
+    assert_eq!(away.verdict, Verdict::Inconclusive, "{:?}", away.reasons);
+    assert!(away.reasons[0].contains("no answer to 3 of 5 cases"));
+    // Nothing was answered at all: nothing is known.
+    let silent = judged(&pairs(5, 0, 0, 0), &[], &ended(Completed, 5));
+    assert_eq!(silent.verdict, Verdict::Inconclusive);
+    // What was answered is worse already.
+    let worse = judged(&pairs(3, 0, 2, 0), &pairs(1, 0, 2, 0), &ended(Completed, 2));
+    assert_eq!(worse.verdict, Verdict::Fail);
+    let failed = Ended {
+        failure: Some("the budget of $1.00 is spent".to_owned()),
+        ..ended(Failed, 0)
+    };
+    let broke = judged(&pairs(3, 0, 2, 0), &pairs(3, 0, 2, 0), &failed);
+    assert_eq!(broke.verdict, Verdict::Inconclusive);
+    assert!(broke.reasons[0].contains("is failed: the budget of $1.00 is spent"));
+}

@@ -72,7 +72,7 @@ pub struct Arm {
 pub struct Comparison {
     /// The pooled z statistic; none when no unit or every unit succeeded.
     pub z: Option<f64>,
-    /// The two-sided p-value of `method`.
+    /// The two-sided p-value of the z-test, whatever `method` says; Fisher's where there is no z.
     pub p_value: Option<f64>,
     /// Treatment rate minus control rate.
     pub difference: Option<f64>,
@@ -86,7 +86,7 @@ pub struct Comparison {
     pub relative_lift: Option<f64>,
     /// Its interval by Katz' log risk ratio.
     pub relative_lift_interval: Option<Interval>,
-    /// Fisher's exact p-value, where an expected cell is below 5.
+    /// Fisher's exact p-value, where an expected cell is below 5: there it is the one that decides.
     pub fisher_p_value: Option<f64>,
     /// Which test decides.
     pub method: Method,

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::place::Placed;
+use super::{place::Placed, roll_up::Take};
 use crate::Result;
 
 /// So many calls of a batch are looked at, evenly taken: shares need no more, and telling a
 /// text's language takes longer than writing it down.
 const MOST_LOOKED_AT: usize = 2_000;
 /// Most batches in one transaction.
-const BATCHES: i64 = 64;
+pub(super) const BATCHES: i64 = 64;
 
 type Key = (Uuid, NaiveDate, String, String, String);
 type Counts = BTreeMap<Key, i64>;
@@ -98,10 +98,11 @@ async fn load_declared(
 }
 
 /// Adds up what waits, in the caller's transaction; how many batches that was.
-pub(super) async fn roll_up(db: &mut PgConnection) -> Result<usize> {
+pub(super) async fn roll_up(db: &mut PgConnection, take: Take) -> Result<usize> {
     let batches = sqlx::query_scalar!(
         r#"with next as (
                select batch_id from input_batch
+               where set_aside is null and ($2::bigint is null or batch_id = $2)
                order by batch_id
                limit $1
                -- What another worker holds is being added up already.
@@ -111,7 +112,8 @@ pub(super) async fn roll_up(db: &mut PgConnection) -> Result<usize> {
            using next
            where input_batch.batch_id = next.batch_id
            returning counts as "counts: Json<Vec<(Key, i64)>>""#,
-        BATCHES,
+        take.limit(),
+        take.only(),
     )
     .fetch_all(&mut *db)
     .await?;

@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{RESULT_CHANNEL, facts::Facts};
+use super::{
+    RESULT_CHANNEL,
+    facts::Facts,
+    one_by_one::{is_in_a_batch, roll_up_one_by_one},
+};
 use crate::{
     Result, Store,
     monitor::{
@@ -25,14 +29,67 @@ const BATCHES: i64 = 16;
 /// An experiment and a unit in it.
 type Place = (Uuid, String);
 
-/// Adds up some of the batches that wait; how many. None: there are no more.
+/// Which batches of a kind a transaction takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Take {
+    /// None.
+    Nothing,
+    /// The oldest ones, at most so many.
+    Oldest(i64),
+    /// This one.
+    Only(i64),
+}
+
+impl Take {
+    pub(super) const fn limit(self) -> i64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Oldest(n_batches) => n_batches,
+            Self::Only(_) => 1,
+        }
+    }
+
+    pub(super) const fn only(self) -> Option<i64> {
+        match self {
+            Self::Only(batch) => Some(batch),
+            Self::Nothing | Self::Oldest(_) => None,
+        }
+    }
+}
+
+/// Adds up some of the batches that wait; how many. None: there are no more. One that cannot be added
+/// up is set aside, and counts as one that was.
 #[tracing::instrument(skip_all, err)]
 pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
     let mut tx = store.pool.begin().await?;
-    let n_inputs = super::inputs::roll_up(&mut tx).await?;
+    let (inputs, others) = (Take::Oldest(super::inputs::BATCHES), Take::Oldest(BATCHES));
+    match add_up(&mut tx, inputs, others, others, now).await {
+        Ok(n_batches) => {
+            tx.commit().await?;
+            Ok(n_batches)
+        }
+        Err(error) if is_in_a_batch(&error) => {
+            tracing::error!(?error, "batches of events cannot be added up together");
+            tx.rollback().await?;
+            roll_up_one_by_one(store, now).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Adds up these batches in the caller's transaction; how many.
+pub(super) async fn add_up(
+    tx: &mut PgConnection,
+    inputs: Take,
+    facts: Take,
+    traffic: Take,
+    now: DateTime<Utc>,
+) -> Result<usize> {
+    let n_inputs = super::inputs::roll_up(&mut *tx, inputs).await?;
     let batches = sqlx::query!(
         "with next as (
              select batch_id from event_batch
+             where set_aside is null and ($2::bigint is null or batch_id = $2)
              order by batch_id
              limit $1
              -- What another worker holds is being added up already.
@@ -42,12 +99,13 @@ pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
          using next
          where event_batch.batch_id = next.batch_id
          returning project_id, experiment_id, units, times, arms, metrics, measurements",
-        BATCHES,
+        facts.limit(),
+        facts.only(),
     )
     .fetch_all(&mut *tx)
     .await?;
     let mut projects = BTreeSet::new();
-    let (n_traffic, traffic) = take_traffic(&mut tx, &mut projects).await?;
+    let (n_traffic, traffic) = take_traffic(&mut *tx, traffic, &mut projects).await?;
     let n_batches = batches.len() + n_inputs + n_traffic;
     if n_batches == 0 {
         return Ok(0);
@@ -70,10 +128,10 @@ pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
         }
     }
     if !facts.is_empty() {
-        add(&mut tx, facts, now).await?;
+        add(&mut *tx, facts, now).await?;
     }
     // After the units, in every worker: so nobody waits in a ring.
-    traffic.write(&mut tx).await?;
+    traffic.write(&mut *tx).await?;
     for project in projects {
         sqlx::query!(
             "select pg_notify($1, $2)",
@@ -83,18 +141,19 @@ pub async fn roll_up(store: &Store, now: DateTime<Utc>) -> Result<usize> {
         .execute(&mut *tx)
         .await?;
     }
-    tx.commit().await?;
     Ok(n_batches)
 }
 
 /// Takes away some of the batches that say what serves; how many, and what they add.
 async fn take_traffic(
     db: &mut PgConnection,
+    take: Take,
     projects: &mut BTreeSet<Uuid>,
 ) -> Result<(usize, Additions)> {
     let batches = sqlx::query!(
         "with next as (
              select batch_id from monitor_batch
+             where set_aside is null and ($2::bigint is null or batch_id = $2)
              order by batch_id
              limit $1
              for update skip locked
@@ -103,7 +162,8 @@ async fn take_traffic(
          using next
          where monitor_batch.batch_id = next.batch_id
          returning project_id, sums",
-        BATCHES,
+        take.limit(),
+        take.only(),
     )
     .fetch_all(db)
     .await?;

@@ -558,3 +558,43 @@ async fn a_worker_that_dies_counts_nothing_and_loses_nothing(pool: PgPool) {
     assert_exact(&world, x).await;
     assert_eq!(waiting(&world.store).await.unwrap(), 0);
 }
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_batch_that_cannot_be_added_up_holds_up_nobody_else(pool: PgPool) {
+    let world = World::new(pool).await;
+    let good = experiment(&world, "triage").await;
+    let bad = experiment(&world, "other").await;
+    send(&world, vec![exposure(good, "u1", "A", 1)]).await;
+    // Longer than an index takes, and no two parts of it alike.
+    let mut state = 1_u64;
+    let unit: String = (0..20_000)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'!' + u8::try_from((state >> 33) % 90).unwrap())
+        })
+        .collect();
+    send(&world, vec![exposure(bad, &unit, "A", 1)]).await;
+    send(&world, vec![exposure(good, "u2", "B", 2)]).await;
+
+    while roll_up(&world.store, at(3)).await.unwrap() > 0 {}
+    let units = async |experiment: Uuid| {
+        sqlx::query_scalar::<_, i64>(
+            "select count(*) from experiment_unit where experiment_id = $1",
+        )
+        .bind(experiment)
+        .fetch_one(&world.store.pool)
+        .await
+        .unwrap()
+    };
+    assert_eq!((units(good).await, units(bad).await), (2, 0));
+    assert_eq!(waiting(&world.store).await.unwrap(), 0);
+    assert_eq!(n_set_aside(&world.store).await.unwrap(), 1);
+    let why: String =
+        sqlx::query_scalar("select set_aside from event_batch where set_aside is not null")
+            .fetch_one(&world.store.pool)
+            .await
+            .unwrap();
+    assert!(why.contains("index row"), "{why}");
+}

@@ -289,3 +289,72 @@ async fn counts_are_frozen_once_and_alarms_are_raised_once(pool: PgPool) {
         ["created", "started", "alarm", "stopped"]
     );
 }
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_broken_guardrail_stops_what_was_planned_to_stop(pool: PgPool) {
+    let world = world(pool).await;
+    let editor = world.actor(Role::Editor);
+    let latency = |mean| domain::stats::mean::Summary {
+        mean,
+        sd: 100.0,
+        n: 200,
+    };
+    let slow = Observed {
+        arms: vec![
+            ArmCounts {
+                units: 200,
+                successes: 160,
+            };
+            2
+        ],
+        guardrails: vec![vec![latency(500.0), latency(900.0)]],
+        ..Observed::default()
+    };
+    let judge = async |id: ExperimentId, seconds| {
+        let experiment = read_back(&world, id).await;
+        watch::judge(&world.store, &editor, &experiment, &slow, at(seconds))
+            .await
+            .unwrap()
+    };
+    // No switch: an alarm, once, and it runs on.
+    let told = started(&world, json!({})).await;
+    assert!(judge(told.id, 30).await);
+    assert!(!judge(told.id, 31).await);
+    assert_eq!(
+        story(&world, told.id).await,
+        ["created", "started", "alarm"]
+    );
+    stop(&world.store, &editor, told.id, "", at(32))
+        .await
+        .unwrap();
+
+    let watched = started(&world, json!({ "auto_stop": { "guardrail": true } })).await;
+    assert!(judge(watched.id, 40).await);
+    let after = read_back(&world, watched.id).await;
+    assert_eq!(
+        (after.status, after.stopped_at),
+        (Status::Stopped, Some(at(40)))
+    );
+    assert_eq!(
+        story(&world, watched.id).await,
+        ["created", "started", "alarm", "stopped"]
+    );
+    assert!(!judge(watched.id, 41).await, "stopped once");
+    let entries: Vec<(String, Value)> = sqlx::query_as(
+        "select action, detail from audit_entry
+         where detail ->> 'experiment_id' = $1 and action in ('experiment.alarm', 'experiment.stop')
+         order by sequence",
+    )
+    .bind(watched.id.to_string())
+    .fetch_all(&world.store.pool)
+    .await
+    .unwrap();
+    let actions: Vec<&str> = entries.iter().map(|(action, _)| action.as_str()).collect();
+    assert_eq!(actions, ["experiment.alarm", "experiment.stop"]);
+    assert_eq!(entries[0].1["kind"], "guardrail_broken");
+    let reason = entries[1].1["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("Stopped by itself.") && reason.contains("latency_ms"),
+        "{reason}"
+    );
+}

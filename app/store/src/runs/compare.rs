@@ -7,7 +7,7 @@ use domain::{
     gate::{CasePair, majority},
     id::{CaseId, RunId},
     page::{Listing, PageRequest},
-    run::{Change, ComparedCase},
+    run::{Change, ComparedCase, is_of_provider},
 };
 use sqlx::PgConnection;
 
@@ -17,7 +17,16 @@ struct Found {
     id: CaseId,
     position: i32,
     passes: Vec<bool>,
+    errors: Vec<Option<String>>,
     must_pass: bool,
+}
+
+impl Found {
+    /// Whether it counts as failed only because the provider gave no answer.
+    fn is_unanswered(&self) -> bool {
+        let is_silent = |error: &String| is_of_provider(error);
+        !majority(&self.passes).0 && self.errors.iter().flatten().any(is_silent)
+    }
 }
 
 async fn found(db: &mut PgConnection, run: RunId) -> Result<Vec<Found>> {
@@ -25,6 +34,7 @@ async fn found(db: &mut PgConnection, run: RunId) -> Result<Vec<Found>> {
         Found,
         r#"select case_id as "id: CaseId", run_result.position,
                   array_agg(coalesce(run_result.passed, false) order by repeat) as "passes!",
+                  array_agg(error order by repeat) as "errors!: Vec<Option<String>>",
                   coalesce(bool_or((body ->> 'must_pass')::boolean), false) as "must_pass!"
            from run_result
            join run using (run_id)
@@ -57,12 +67,54 @@ pub(crate) async fn pairs(
         .collect())
 }
 
-async fn before(db: &mut PgConnection, baseline: RunId) -> Result<HashMap<CaseId, (bool, f64)>> {
-    Ok(found(db, baseline)
-        .await?
+/// What a gate looks at.
+pub(crate) struct ForGate {
+    /// As [`pairs`] gives them.
+    pub pairs: Vec<CasePair>,
+    /// Those among them that the provider answered.
+    pub answered: Vec<CasePair>,
+    /// How many of the baseline's and of the candidate's cases it did not answer.
+    pub n_unanswered: (u64, u64),
+}
+
+/// The candidate's cases for a gate.
+pub(crate) async fn for_gate(
+    db: &mut PgConnection,
+    baseline: Option<RunId>,
+    run: RunId,
+) -> Result<ForGate> {
+    let silent = |found: &[Found]| found.iter().filter(|case| case.is_unanswered()).count() as u64;
+    let before = match baseline {
+        Some(baseline) => found(&mut *db, baseline).await?,
+        None => Vec::new(),
+    };
+    let after = found(&mut *db, run).await?;
+    let n_unanswered = (silent(&before), silent(&after));
+    let before = majorities(before);
+    let (mut pairs, mut answered) = (Vec::with_capacity(after.len()), Vec::new());
+    for case in after {
+        let pair = pair(&before, &case);
+        if !case.is_unanswered() {
+            answered.push(pair);
+        }
+        pairs.push(pair);
+    }
+    Ok(ForGate {
+        pairs,
+        answered,
+        n_unanswered,
+    })
+}
+
+fn majorities(cases: Vec<Found>) -> HashMap<CaseId, (bool, f64)> {
+    cases
         .into_iter()
         .map(|case| (case.id, majority(&case.passes)))
-        .collect())
+        .collect()
+}
+
+async fn before(db: &mut PgConnection, baseline: RunId) -> Result<HashMap<CaseId, (bool, f64)>> {
+    Ok(majorities(found(db, baseline).await?))
 }
 
 fn pair(before: &HashMap<CaseId, (bool, f64)>, case: &Found) -> CasePair {
