@@ -115,6 +115,26 @@ impl<T> Listing<T> {
         }
     }
 
+    /// A page of a list that was read whole because it is short: all of it, unless the request says
+    /// how many. `key` names a row like no other; a cursor whose row is gone is refused.
+    pub fn slice(
+        mut rows: Vec<T>,
+        request: &PageRequest,
+        key: impl Fn(&T) -> String,
+    ) -> Result<Self, PageError> {
+        if let Some(after) = request.after() {
+            let last = rows
+                .iter()
+                .position(|row| key(row) == after)
+                .ok_or(PageError::Cursor)?;
+            rows.drain(..=last);
+        }
+        Ok(match request.limit {
+            Some(_) => Self::of(rows, request, key),
+            None => Self::whole(rows),
+        })
+    }
+
     /// A list short enough to be one page.
     #[must_use]
     pub const fn whole(items: Vec<T>) -> Self {
@@ -186,5 +206,22 @@ mod tests {
                 "{cursor}"
             );
         }
+    }
+
+    #[test]
+    fn a_short_list_is_cut_where_it_was_left() {
+        let rows = || vec!["a", "b", "c"];
+        let key = |row: &&str| (*row).to_owned();
+        let page = |limit, cursor: Option<&str>| {
+            let request = PageRequest::parse(limit, cursor).unwrap();
+            Listing::slice(rows(), &request, key)
+        };
+        assert_eq!(page(None, None), Ok(Listing::whole(rows())));
+        let first = page(Some("2"), None).unwrap();
+        assert_eq!(first.items, ["a", "b"]);
+        let second = page(Some("2"), first.next_cursor.as_deref()).unwrap();
+        assert_eq!((second.items, second.next_cursor), (vec!["c"], None));
+        let gone = encode("x");
+        assert_eq!(page(None, Some(&gone)), Err(PageError::Cursor));
     }
 }

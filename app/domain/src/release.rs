@@ -7,7 +7,8 @@ mod evidence;
 pub mod window;
 
 pub use evidence::{
-    Approval, Comment, Evidence, GateEvidence, MAX_AGE_HOURS, missing, open_status,
+    Approval, Comment, Evidence, ExperimentEvidence, GateEvidence, MAX_AGE_HOURS, missing,
+    open_status,
 };
 
 use crate::{

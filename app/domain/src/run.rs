@@ -272,6 +272,9 @@ pub struct CaseResult {
 /// How the error of a case begins that the prompt cannot be rendered with.
 pub const UNFIT: &str = "the case does not fit the prompt";
 
+/// How the error of a case begins that its scorers cannot judge.
+pub const UNSCORABLE: &str = "the case cannot be scored";
+
 /// Whether a result's error says something about the provider and nothing about the prompt: it was
 /// away, too busy, or did not accept the key. A case that does not fit the prompt, or a request that
 /// the provider finds wrong in itself, is the prompt's own failure.
@@ -281,7 +284,9 @@ pub fn is_of_provider(error: &str) -> bool {
     let refused = error
         .strip_prefix("the provider refused (")
         .and_then(|rest| rest.get(..3));
-    !error.starts_with(UNFIT) && !refused.is_some_and(|status| WRONG_IN_ITSELF.contains(&status))
+    !error.starts_with(UNFIT)
+        && !error.starts_with(UNSCORABLE)
+        && !refused.is_some_and(|status| WRONG_IN_ITSELF.contains(&status))
 }
 
 /// Which model answered, as far as the provider says.

@@ -266,7 +266,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// the case has itself replaced by the case's, then what the case adds. A comparing scorer
 /// without a value gets the case's `expected` as its value.
 ///
-/// Refused for this case: a comparing scorer that has nothing to compare with, an `expected`
+/// Refused for this case: a comparing scorer, or a pairwise judge, that has nothing to compare with, an `expected`
 /// that its scorer cannot work with, and a case that no scorer decides about.
 pub fn scorers_of(suite: &[Scorer], case: &Case) -> Result<Vec<Scorer>, Vec<FieldError>> {
     let is_replaced = |scorer: &&Scorer| {
@@ -278,6 +278,10 @@ pub fn scorers_of(suite: &[Scorer], case: &Case) -> Result<Vec<Scorer>, Vec<Fiel
     let mut scorers: Vec<Scorer> = inherited.chain(&case.scorers).cloned().collect();
     let mut errors = Vec::new();
     for scorer in &mut scorers {
+        if scorer.kind == ScorerKind::Pairwise && case.expected.is_none() {
+            let message = "has nothing to compare the output with: the case has no `expected`";
+            errors.push(FieldError::new(scorer.word(), message));
+        }
         if scorer.value.is_some() || !scorer.kind.compares() {
             continue;
         }

@@ -137,6 +137,7 @@ pub async fn execute(
     let terms = Terms {
         at,
         accept_cache_cost: accept_cache_cost.is_some(),
+        ..Terms::default()
     };
     let done = store::promotions::execute_on(&cx.store, &cx.actor, id, terms, cx.now).await?;
     if let Some(deployment) = done.promotion.deployment_id {

@@ -1,6 +1,7 @@
 //! Approvals: should this go live?
 
 mod calls;
+mod experiment;
 #[cfg(feature = "ssr")]
 mod gather;
 mod review;

@@ -11,6 +11,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::{
     calls::{Approve, Cancel, Comment, Execute, Reject, Review, load_review},
+    experiment::Experiment,
     side::People,
     status,
 };
@@ -164,6 +165,7 @@ fn Shown(project: String, found: Review, actions: Actions) -> impl IntoView {
             </div>
             <aside class="evidence" aria-label="Evidence">
                 <Gate project=project.clone() evidence=full.evidence.clone() now=found.now/>
+                <Experiment project=project.clone() evidence=full.evidence.clone() now=found.now/>
                 <CostBox estimate=found.cost.clone() frozen=full.evidence.cache_cost.clone()/>
                 <People full change=found.change_description.clone() now=found.now/>
             </aside>
@@ -367,11 +369,14 @@ fn Gate(project: String, evidence: Evidence, now: chrono::DateTime<chrono::Utc>)
                 Verdict::Fail => Tone::Bad,
                 Verdict::Inconclusive => Tone::Warn,
             };
+            let cases = (gate.n_cases > 0)
+                .then(|| view! { <dt>"Cases"</dt><dd>{gate.n_cases.to_string()}</dd> });
             view! {
                 <p><Badge tone>{gate.verdict.word()}</Badge></p>
                 <p>{gate.sentence}</p>
                 <dl class="facts">
                     <dt>"Suite"</dt><dd><a href=format!("/p/{project}/suites/{}", gate.suite)>{gate.suite_name}</a>{format!(" r{}", gate.revision)}</dd>
+                    {cases}
                     <dt>"Run"</dt><dd><a href=format!("/p/{project}/runs/{}", gate.run_id)>"results"</a></dd>
                     <dt>"Decided"</dt><dd><RelativeTime at=gate.decided_at now has_ago=true/></dd>
                 </dl>

@@ -153,6 +153,7 @@ pub async fn ship_arm(
     let terms = Terms {
         accept_cache_cost: accept_cache_cost.is_some(),
         at: At::Once,
+        experiment: Some(id),
     };
     let (store, by) = (&cx.store, &cx.actor);
     let promotion =

@@ -198,6 +198,7 @@ pub async fn promote(
     let terms = Terms {
         accept_cache_cost: accept_cache_cost.is_some(),
         at: crate::approvals::when(&at)?,
+        ..Terms::default()
     };
     let (store, by) = (&cx.store, &cx.actor);
     let promotion =

@@ -78,7 +78,7 @@ fn claim(scorer: &Scorer) -> String {
         ScorerKind::ClosedQa => of("a model says yes to"),
         ScorerKind::AnswerRelevance => "answers what was asked, says a model".to_owned(),
         ScorerKind::Faithfulness => "keeps to its context, says a model".to_owned(),
-        ScorerKind::Pairwise => "is better than the baseline, says a model".to_owned(),
+        ScorerKind::Pairwise => "is as good as the case’s expected, says a model".to_owned(),
         ScorerKind::Webhook => of("a webhook agrees:"),
     }
 }

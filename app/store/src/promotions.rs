@@ -59,6 +59,10 @@ pub async fn request_on(
     // Reckoned before anything is locked; the lock then finds out whether it is still about what serves.
     let (name, place) = (release.prompt, release.environment);
     let reckoned = cache_cost::of_release(store, by.project, name, place, version, now).await?;
+    let experiment = match terms.experiment {
+        Some(id) => Some(terms::experiment_of(store, by, id, name, version, now).await?),
+        None => None,
+    };
     let window = match terms.at {
         At::Quietest => Some(terms::window_of(store, by.project, name, place, now).await?),
         At::Once | At::Moment(_) => None,
@@ -77,8 +81,9 @@ pub async fn request_on(
     let id: PromotionId = new_id();
     sqlx::query!(
         "insert into promotion
-             (promotion_id, prompt_id, environment_id, version_id, reason, status, requested_by, requested_at, cache_cost)
-         values ($1, $2, $3, $4, $5, 'waiting', $6, $7, $8)",
+             (promotion_id, prompt_id, environment_id, version_id, reason, status, requested_by, requested_at, cache_cost,
+              experiment)
+         values ($1, $2, $3, $4, $5, 'waiting', $6, $7, $8, $9)",
         id.0,
         place.prompt.0,
         place.environment_id().0,
@@ -87,6 +92,7 @@ pub async fn request_on(
         command.author(),
         now,
         cost.map(|cost| json!(cost)),
+        experiment.map(|experiment| json!(experiment)),
     )
     .execute(command.db())
     .await

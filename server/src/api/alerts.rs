@@ -20,7 +20,7 @@ use super::{
     auth::Caller,
     body::{Body, MaybeBody, Submitted},
     error::{ApiError, Result},
-    params::{FromPath, Query, present},
+    params::{FromPath, Part, Query, present},
     suites::read_prompt,
     versions::Paging,
 };
@@ -145,14 +145,15 @@ impl Submitted for NewRule {
 }
 
 /// The project's rules by name.
-#[utoipa::path(get, path = "/alert-rules", tag = "alerts",
+#[utoipa::path(get, path = "/alert-rules", tag = "alerts", params(Part),
     responses((status = 200, description = "all of them", body = Listing<Rule>)))]
 pub async fn rules(
     State(state): State<AppState>,
     Caller(actor): Caller,
+    Query(part): Query<Part>,
 ) -> Result<Json<Listing<Rule>>> {
     let rules = alerts::rules(&state.store, &actor).await?;
-    Ok(Json(Listing::whole(rules)))
+    part.slice(rules, |one| one.id.to_string())
 }
 
 /// Adds a rule. Only `name` and `kind` are needed; the rest is as usual for the kind.

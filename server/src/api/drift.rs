@@ -23,7 +23,7 @@ use super::{
     body::{Body, MaybeBody, Submitted},
     error::{ApiError, Result},
     experiments::Nothing,
-    params::{FromPath, Query, present},
+    params::{FromPath, Part, Query, present},
     runs,
 };
 use crate::state::AppState;
@@ -34,6 +34,10 @@ use crate::state::AppState;
 pub struct Wanted {
     /// Only those that are `healthy`, `watch`, `drifted` or `cannot_tell`.
     state: Option<String>,
+    /// Rows on a page, 1 to 200; all of them when left out.
+    limit: Option<String>,
+    /// Where the page starts: an earlier page's `next_cursor`.
+    cursor: Option<String>,
 }
 
 /// A prompt that is looked after.
@@ -78,7 +82,8 @@ pub async fn list(
         .transpose()?;
     let watched = store::drift::list(&state.store, &actor, which).await?;
     let rows = watched.into_iter().map(DriftRow::from).collect();
-    Ok(Json(Listing::whole(rows)))
+    Part::of(wanted.limit, wanted.cursor)
+        .slice(rows, |one: &DriftRow| one.standing.prompt.to_string())
 }
 
 /// Everything about one prompt's drift.

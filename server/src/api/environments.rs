@@ -13,19 +13,20 @@ use super::{
     auth::Caller,
     body::{Body, Submitted, built, checked},
     error::Result,
-    params::{EnvironmentName, FromPath},
+    params::{EnvironmentName, FromPath, Part, Query},
 };
 use crate::state::AppState;
 
 /// The project's environments, in the order of columns.
-#[utoipa::path(get, path = "/environments", tag = "environments",
+#[utoipa::path(get, path = "/environments", tag = "environments", params(Part),
     responses((status = 200, description = "all of them", body = Listing<Environment>)))]
 pub async fn list(
     State(state): State<AppState>,
     Caller(actor): Caller,
+    Query(part): Query<Part>,
 ) -> Result<Json<Listing<Environment>>> {
     let environments = store::environments::list(&state.store, &actor).await?;
-    Ok(Json(Listing::whole(environments)))
+    part.slice(environments, |one| one.name.clone())
 }
 
 fn read_policy(fields: &mut Fields) -> Option<Policy> {

@@ -270,12 +270,11 @@ pub async fn conclude(
     MaybeBody(said): MaybeBody<Conclusion>,
 ) -> Result<Json<Experiment>> {
     let now = state.clock.now();
-    let conclusion = match said.conclusion {
-        Some(conclusion) => conclusion,
-        None => {
-            let found = experiments::results(&state.store, &actor, id, now).await?;
-            found.verdict.sentence
-        }
+    let conclusion = if let Some(conclusion) = said.conclusion {
+        conclusion
+    } else {
+        let found = experiments::results(&state.store, &actor, id, now).await?;
+        found.verdict.sentence
     };
     Ok(Json(
         experiments::conclude(&state.store, &actor, id, &conclusion, now).await?,

@@ -28,7 +28,7 @@ use super::{
     auth::Caller,
     body::{Body, Submitted, built, number},
     error::Result,
-    params::{EnvironmentOf, FromPath},
+    params::{EnvironmentOf, FromPath, Part, Query},
     runs,
 };
 use crate::state::AppState;
@@ -243,17 +243,17 @@ impl From<Rule> for RuleView {
 
 /// The gates of a prompt, in the order of environments.
 #[utoipa::path(get, path = "/prompts/{name}/gates", tag = "evals",
-    params(("name" = String, Path, description = "the prompt; `/` as %2F")),
+    params(("name" = String, Path, description = "the prompt; `/` as %2F"), Part),
     responses((status = 200, description = "all of them", body = Listing<RuleView>)))]
 pub async fn rules(
     State(state): State<AppState>,
     Caller(actor): Caller,
     FromPath(name): FromPath<PromptName>,
+    Query(part): Query<Part>,
 ) -> Result<Json<Listing<RuleView>>> {
     let rules = gates::rules(&state.store, &actor, &name).await?;
-    Ok(Json(Listing::whole(
-        rules.into_iter().map(RuleView::from).collect(),
-    )))
+    let rules = rules.into_iter().map(RuleView::from).collect();
+    part.slice(rules, |one: &RuleView| one.environment.clone())
 }
 
 /// What a prompt's way into an environment is to be measured by.
@@ -300,5 +300,6 @@ pub async fn set_rule(
         now,
     )
     .await?;
-    rules(State(state), Caller(actor), FromPath(name)).await
+    let whole = Query(Part::default());
+    rules(State(state), Caller(actor), FromPath(name), whole).await
 }

@@ -17,19 +17,20 @@ use super::{
     body::{Body, Submitted, checked},
     error::{ApiError, Result},
     idempotency,
-    params::FromPath,
+    params::{FromPath, Part, Query},
 };
 use crate::state::AppState;
 
 /// The project's keys, newest first, revoked ones last.
-#[utoipa::path(get, path = "/keys", tag = "people",
+#[utoipa::path(get, path = "/keys", tag = "people", params(Part),
     responses((status = 200, description = "all of them, without the keys themselves", body = Listing<ApiKey>)))]
 pub async fn list(
     State(state): State<AppState>,
     Caller(actor): Caller,
+    Query(part): Query<Part>,
 ) -> Result<Json<Listing<ApiKey>>> {
     let keys = store::keys::list(&state.store, &actor).await?;
-    Ok(Json(Listing::whole(keys)))
+    part.slice(keys, |one| one.id.to_string())
 }
 
 /// A key to make.

@@ -18,7 +18,7 @@ use super::{
     body::{Body, Submitted, built, word},
     error::{ApiError, Result},
     idempotency,
-    params::FromPath,
+    params::{FromPath, Part, Query},
 };
 use crate::state::AppState;
 
@@ -26,14 +26,15 @@ use crate::state::AppState;
 const LINK_DAYS: i64 = 7;
 
 /// The project's members, strongest role first.
-#[utoipa::path(get, path = "/members", tag = "people",
+#[utoipa::path(get, path = "/members", tag = "people", params(Part),
     responses((status = 200, description = "all of them", body = Listing<Member>)))]
 pub async fn list(
     State(state): State<AppState>,
     Caller(actor): Caller,
+    Query(part): Query<Part>,
 ) -> Result<Json<Listing<Member>>> {
     let members = store::members::list(&state.store, &actor).await?;
-    Ok(Json(Listing::whole(members)))
+    part.slice(members, |one| one.id.to_string())
 }
 
 /// Somebody to add.

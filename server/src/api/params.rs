@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use axum::{
+    Json,
     extract::{FromRequestParts, RawPathParams},
     http::{StatusCode, request::Parts},
 };
@@ -13,12 +14,40 @@ use domain::{
         AlertId, AlertRuleId, CaseId, DeliveryId, DeploymentId, ExperimentId, KeyId, PersonId,
         PromotionId, RunId, SuiteId, WebhookId,
     },
-    page::{PageError, PageRequest},
+    page::{Listing, PageError, PageRequest},
     prompt::{PromptName, check_slug},
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
+use utoipa::IntoParams;
 
 use super::error::{ApiError, Result};
+
+/// Which rows of a list that is short enough to be answered whole.
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Part {
+    /// Rows on a page, 1 to 200; all of them when left out.
+    limit: Option<String>,
+    /// Where the page starts: an earlier page's `next_cursor`.
+    cursor: Option<String>,
+}
+
+impl Part {
+    /// From a query that has other parameters too.
+    pub const fn of(limit: Option<String>, cursor: Option<String>) -> Self {
+        Self { limit, cursor }
+    }
+
+    /// The part of the rows that is wanted; `key` names a row like no other.
+    pub fn slice<T>(&self, rows: Vec<T>, key: impl Fn(&T) -> String) -> Result<Json<Listing<T>>> {
+        let mut checks = Checks::default();
+        let request = checks.page(self.limit.as_deref(), self.cursor.as_deref());
+        checks.finish()?;
+        Listing::slice(rows, &request, key)
+            .map(Json)
+            .map_err(|_| ApiError::invalid_field("cursor", "is not one that an earlier page gave"))
+    }
+}
 
 /// Something that stands in a path.
 pub trait Segment: Sized {

@@ -11,6 +11,7 @@ use super::{
     auth::Caller,
     body::{Body, Submitted},
     error::Result,
+    params::{Part, Query},
 };
 use crate::state::AppState;
 
@@ -21,14 +22,19 @@ impl Submitted for Price {
 }
 
 /// All prices: what came with the server, and the project's own, which go before it.
-#[utoipa::path(get, path = "/prices", tag = "costs",
+#[utoipa::path(get, path = "/prices", tag = "costs", params(Part),
     responses((status = 200, description = "all of them, by provider and model, the newest of each first", body = Listing<KnownPrice>)))]
 pub async fn list(
     State(state): State<AppState>,
     Caller(actor): Caller,
+    Query(part): Query<Part>,
 ) -> Result<Json<Listing<KnownPrice>>> {
     let prices = store::prices::list(&state.store, &actor).await?;
-    Ok(Json(Listing::whole(prices)))
+    part.slice(prices, |one| {
+        let price = &one.price;
+        let from = price.valid_from;
+        format!("{} {} {from} {}", price.provider, price.model, one.is_own)
+    })
 }
 
 /// Adds a price of the project's own, from a moment on.

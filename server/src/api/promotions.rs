@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use chrono::DateTime;
 use domain::{
     field::{FieldError, Fields},
-    id::{DeploymentId, PromotionId},
+    id::{DeploymentId, ExperimentId, PromotionId},
     page::Listing,
     prompt::PromptName,
     release::{FullPromotion, Promotion},
@@ -217,6 +217,7 @@ fn read_terms(fields: &mut Fields) -> Terms {
     Terms {
         at,
         accept_cache_cost: fields.boolean("accept_cache_cost").unwrap_or_default(),
+        experiment: None,
     }
 }
 
@@ -298,6 +299,9 @@ pub struct NewPromotion {
     /// It may cost more in cache misses than the prompt's budget.
     #[schema(required = false)]
     accept_cache_cost: bool,
+    /// The experiment that speaks for it: one of the prompt's in which the version is an arm. What it
+    /// comes to now is frozen into the evidence.
+    experiment: Option<ExperimentId>,
 }
 
 impl Submitted for NewPromotion {
@@ -307,9 +311,11 @@ impl Submitted for NewPromotion {
         let version = number(&mut fields, "version");
         let reason = fields.text("reason").unwrap_or_default();
         let expected_deployment = id(&mut fields, "expected_deployment");
+        let experiment = id(&mut fields, "experiment");
         let Terms {
             at,
             accept_cache_cost,
+            ..
         } = read_terms(&mut fields);
         built(fields, || {
             Some(Self {
@@ -319,6 +325,7 @@ impl Submitted for NewPromotion {
                 expected_deployment,
                 at,
                 accept_cache_cost,
+                experiment,
             })
         })
     }
@@ -348,6 +355,7 @@ pub async fn create(
     let terms = Terms {
         at: new.at,
         accept_cache_cost: new.accept_cache_cost,
+        experiment: new.experiment,
     };
     let promotion =
         promotions::request_on(&state.store, &actor, &release, new.version, terms, now).await?;

@@ -13,6 +13,7 @@ use super::{
     auth::Caller,
     body::{Body, Submitted},
     error::Result,
+    params::{Part, Query},
 };
 use crate::state::AppState;
 
@@ -23,14 +24,15 @@ impl Submitted for NewProvider {
 }
 
 /// The project's providers by name.
-#[utoipa::path(get, path = "/providers", tag = "evals",
+#[utoipa::path(get, path = "/providers", tag = "evals", params(Part),
     responses((status = 200, description = "all of them", body = Listing<Provider>)))]
 pub async fn list(
     State(state): State<AppState>,
     Caller(actor): Caller,
+    Query(part): Query<Part>,
 ) -> Result<Json<Listing<Provider>>> {
     let providers = store::providers::list(&state.store, &actor).await?;
-    Ok(Json(Listing::whole(providers)))
+    part.slice(providers, |one| one.name.clone())
 }
 
 /// Adds a provider, or changes the one of that name. A key that is left out stays, as long as the

@@ -23,7 +23,7 @@ use super::{
     auth::Caller,
     body::{Body, Submitted, built, number, word},
     error::Result,
-    params::{Checks, FromPath, Other, Query, VersionNumber},
+    params::{Checks, FromPath, Other, Part, Query, VersionNumber},
     prompts,
 };
 use crate::state::AppState;
@@ -305,12 +305,13 @@ pub struct Use {
 
 /// Where a prompt is used as a snippet; the first 200 uses.
 #[utoipa::path(get, path = "/prompts/{name}/used-by", tag = "versions",
-    params(("name" = String, Path, description = "the prompt; `/` as %2F")),
+    params(("name" = String, Path, description = "the prompt; `/` as %2F"), Part),
     responses((status = 200, description = "by prompt, newest version first", body = Listing<Use>)))]
 pub async fn uses(
     State(state): State<AppState>,
     Caller(actor): Caller,
     FromPath(name): FromPath<PromptName>,
+    Query(part): Query<Part>,
 ) -> Result<Json<Listing<Use>>> {
     prompts::find(&state, &actor, &name).await?;
     let uses = store::versions::uses(&state.store, &actor, &name).await?;
@@ -323,5 +324,7 @@ pub async fn uses(
             is_latest: one.is_latest,
         })
         .collect();
-    Ok(Json(Listing::whole(items)))
+    part.slice(items, |one: &Use| {
+        format!("{} {} {}", one.prompt, one.version, one.pinned)
+    })
 }

@@ -23,7 +23,7 @@ use super::{
     body::{Body, Submitted},
     error::{ApiError, Result},
     idempotency,
-    params::{FromPath, Query},
+    params::{FromPath, Part, Query},
     versions::Paging,
 };
 use crate::state::AppState;
@@ -35,14 +35,15 @@ impl Submitted for NewWebhook {
 }
 
 /// The project's webhooks by name.
-#[utoipa::path(get, path = "/webhooks", tag = "alerts",
+#[utoipa::path(get, path = "/webhooks", tag = "alerts", params(Part),
     responses((status = 200, description = "all of them, without their secrets", body = Listing<Webhook>)))]
 pub async fn list(
     State(state): State<AppState>,
     Caller(actor): Caller,
+    Query(part): Query<Part>,
 ) -> Result<Json<Listing<Webhook>>> {
     let webhooks = webhooks::list(&state.store, &actor).await?;
-    Ok(Json(Listing::whole(webhooks)))
+    part.slice(webhooks, |one| one.id.to_string())
 }
 
 /// A webhook with its secret.

@@ -4,7 +4,7 @@
 use domain::{
     content::{ChatMessage, Content, Model},
     cost::{self, Price},
-    run::{AnsweredBy, CaseResult, UNFIT},
+    run::{AnsweredBy, CaseResult, UNFIT, UNSCORABLE},
     scoring::{self, Output},
     suite::{self, Case},
     template::Compiled,
@@ -71,7 +71,8 @@ impl Caller {
             Ok(scorers) => scorers,
             Err(errors) => {
                 let words: Vec<_> = errors.iter().map(ToString::to_string).collect();
-                return Some(with_error(result, words.join("; ")));
+                let words = format!("{UNSCORABLE}: {}", words.join("; "));
+                return Some(with_error(result, words));
             }
         };
         let answer = match self

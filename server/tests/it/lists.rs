@@ -192,3 +192,40 @@ async fn deployments_promotions_and_entries_are_listed_without_gaps(pool: PgPool
         .problem(404, "prompt_not_found");
     app.stop().await;
 }
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn lists_that_are_answered_whole_page_too(pool: PgPool) {
+    let app = TestApp::start(&pool).await;
+    let acme = app.project("acme").await;
+    let key = acme.admin_key().await;
+    acme.prompt("p").says("one").create().await;
+    for number in 0..2 {
+        let body = json!({ "name": format!("p{number}"), "kind": "openai", "base_url": "http://127.0.0.1:9" });
+        key.post("/api/v1/providers", &body).await.created();
+    }
+    for path in [
+        "/keys",
+        "/members",
+        "/providers",
+        "/environments",
+        "/consumers",
+        "/drift",
+        "/alert-rules",
+        "/webhooks",
+        "/prices",
+        "/prompts/p/gates",
+        "/prompts/p/used-by",
+    ] {
+        let address = |query: &str| format!("/api/v1{path}?{query}");
+        key.get(&address("limit=0")).await.refused(&["limit"]);
+        key.get(&address("cursor=!")).await.refused(&["cursor"]);
+        let whole = key.get(&address("")).await.ok();
+        assert_eq!(whole["next_cursor"], Value::Null, "{path}");
+        assert_eq!(
+            all(&key, path, 1).await,
+            *whole["items"].as_array().unwrap(),
+            "{path}"
+        );
+    }
+    app.stop().await;
+}

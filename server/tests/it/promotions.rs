@@ -339,3 +339,96 @@ async fn a_rejection_needs_a_reason_and_ends_it(pool: PgPool) {
     admin.post(ASK, &ask).await.created();
     app.stop().await;
 }
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn without_a_rule_only_the_largest_suite_is_evidence(pool: PgPool) {
+    let app = TestApp::start(&pool).await;
+    let provider = evals::echo().await;
+    let (acme, admin) = scene(&app, &provider.url()).await;
+    let editor = acme.person(Role::Editor).await;
+    evals::suite(&admin, "p", "tiny").await;
+    let ask = json!({ "environment": "production", "version": 2 });
+    let asked = editor.post(ASK, &ask).await.created();
+
+    let gate = |suite: &str| json!({ "prompt": "p", "version": 2, "suite": suite });
+    let tiny = evals::gate(&admin, &gate("tiny")).await;
+    assert_eq!(tiny["verdict"], "pass");
+    let found = editor.get(&path(&asked, "")).await.ok();
+    assert_eq!(found["evidence"]["gate"], Value::Null);
+    assert_eq!(
+        found["missing"][0],
+        "a passed gate run on this content with the suite golden, the prompt's largest"
+    );
+
+    evals::gate(&admin, &gate("golden")).await;
+    let found = editor.get(&path(&asked, "")).await.ok();
+    assert_eq!(found["evidence"]["gate"]["suite_name"], "golden");
+    assert_eq!(found["evidence"]["gate"]["n_cases"], 12);
+    assert_eq!(found["missing"].as_array().unwrap().len(), 1, "{found}");
+    app.stop().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn an_experiment_is_frozen_as_evidence(pool: PgPool) {
+    let app = TestApp::start(&pool).await;
+    let provider = evals::echo().await;
+    let (acme, admin) = scene(&app, &provider.url()).await;
+    acme.prompt("other").says("one").create().await;
+    let plan = |prompt: &str, second: i32| {
+        json!({
+            "name": "shorter", "prompt": prompt, "environment": "production", "primary_metric": "resolved",
+            "arms": [{ "name": "A", "version": 1 }, { "name": "B", "version": second }],
+        })
+    };
+    let planned = admin
+        .post("/api/v1/experiments", &plan("p", 2))
+        .await
+        .created();
+    let ask = |version: i32, experiment: &Value| json!({ "environment": "production", "version": version, "experiment": experiment });
+    let id = &planned["id"];
+    // Not an arm, not there, somebody else's.
+    admin.post(ASK, &ask(3, id)).await.refused(&["experiment"]);
+    let nowhere = json!(uuid::Uuid::nil());
+    admin
+        .post(ASK, &ask(2, &nowhere))
+        .await
+        .refused(&["experiment"]);
+    let rival = app.guarded_project("rival").await;
+    rival
+        .prompt("p")
+        .version(content("echo"))
+        .version(content("echo it"))
+        .create()
+        .await;
+    let theirs = rival.admin_key().await;
+    theirs.post(ASK, &ask(2, id)).await.refused(&["experiment"]);
+
+    let without = admin
+        .post(ASK, &json!({ "environment": "production", "version": 3 }))
+        .await
+        .created();
+    let without = admin.get(&path(&without, "")).await.ok();
+    assert_eq!(without["evidence"].get("experiment"), None);
+
+    let asked = admin.post(ASK, &ask(2, id)).await.created();
+    let found = admin.get(&path(&asked, "")).await.ok();
+    let frozen = &found["evidence"]["experiment"];
+    assert_eq!((&frozen["id"], &frozen["arm"]), (id, &json!("B")));
+    assert_eq!(frozen["name"], "shorter");
+    assert_eq!(frozen["verdict"]["kind"], "not_started");
+    assert!(!frozen["verdict"]["sentence"].as_str().unwrap().is_empty());
+    assert_eq!(frozen["arms"].as_array().unwrap().len(), 2);
+    assert_eq!(frozen["comparison"]["arm"], "B");
+    // What it comes to afterwards changes nothing.
+    admin
+        .post(
+            &format!("/api/v1/experiments/{}/start", id.as_str().unwrap()),
+            &json!({}),
+        )
+        .await
+        .ok();
+    let later = admin.get(&path(&asked, "")).await.ok();
+    assert_eq!(&later["evidence"]["experiment"], frozen);
+    assert_eq!(later["evidence_hash"], found["evidence_hash"]);
+    app.stop().await;
+}

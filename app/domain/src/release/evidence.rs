@@ -11,8 +11,9 @@ use crate::{
     actor::Who,
     cache::budget::CacheEvidence,
     content::ContentHash,
+    experiment::{self, ArmResult, ComparisonResult, Results},
     gate::Verdict,
-    id::{RunId, SuiteId},
+    id::{ExperimentId, RunId, SuiteId},
 };
 
 /// What a promotion is decided on.
@@ -30,6 +31,73 @@ pub struct Evidence {
     /// What the change costs in cache misses, as it was reckoned when the promotion was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_cost: Option<CacheEvidence>,
+    /// What the experiment came to that the version won, as it stood when the promotion was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<ExperimentEvidence>,
+}
+
+/// An experiment in which the version was an arm, frozen with the request: what it comes to later
+/// does not change what was decided on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExperimentEvidence {
+    /// The experiment.
+    pub id: ExperimentId,
+    /// Its name.
+    pub name: String,
+    /// The primary metric.
+    pub metric: String,
+    /// The arm whose version is to serve.
+    pub arm: String,
+    /// What it came to.
+    pub verdict: experiment::Verdict,
+    /// What every arm counted, the control first.
+    pub arms: Vec<ArmResult>,
+    /// The arm against the control; none where it is the control itself.
+    pub comparison: Option<ComparisonResult>,
+    /// When it was read.
+    pub frozen_at: DateTime<Utc>,
+}
+
+impl ExperimentEvidence {
+    /// From the results of now, for the arm of that name.
+    #[must_use]
+    pub fn of(
+        id: ExperimentId,
+        name: &str,
+        metric: &str,
+        arm: &str,
+        results: Results,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            metric: metric.to_owned(),
+            arm: arm.to_owned(),
+            verdict: results.verdict,
+            arms: results.arms,
+            comparison: results.comparisons.into_iter().find(|one| one.arm == arm),
+            frozen_at: now,
+        }
+    }
+
+    /// Everything that the other numbers are worked out from.
+    fn named(&self) -> serde_json::Value {
+        let counts: Vec<_> = self
+            .arms
+            .iter()
+            .map(|arm| (&arm.name, arm.version, arm.units, arm.successes))
+            .collect();
+        serde_json::json!([
+            self.id,
+            self.arm,
+            self.verdict.kind,
+            self.verdict.sentence,
+            counts,
+            self.frozen_at
+        ])
+    }
 }
 
 /// A decided gate run on the same content.
@@ -46,6 +114,9 @@ pub struct GateEvidence {
     pub revision: i32,
     /// What the suite holds now: another one makes the run outdated.
     pub revision_now: i32,
+    /// How many cases ran; 0 where that was not written down.
+    #[serde(default)]
+    pub n_cases: u64,
     /// What was found.
     pub verdict: Verdict,
     /// In words.
@@ -66,13 +137,31 @@ impl Evidence {
             .gate
             .as_ref()
             .map(|gate| (gate.run_id, gate.verdict, gate.revision_now));
-        let named = serde_json::json!([self.content_hash, self.serves, self.newest, gate]);
-        crate::audit::hex(&Sha256::digest(named.to_string()))
+        let mut named = vec![serde_json::json!([
+            self.content_hash,
+            self.serves,
+            self.newest,
+            gate
+        ])];
+        named.extend(self.experiment.as_ref().map(ExperimentEvidence::named));
+        // Without an experiment the name is what it was before there were any here.
+        let named = match named.as_slice() {
+            [only] => only.to_string(),
+            all => serde_json::json!(all).to_string(),
+        };
+        crate::audit::hex(&Sha256::digest(named))
     }
 
-    fn gate_missing(&self, max_age_hours: u32, now: DateTime<Utc>) -> Option<String> {
+    fn gate_missing(
+        &self,
+        suite: Option<&str>,
+        max_age_hours: u32,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
         let Some(gate) = &self.gate else {
-            return Some("a passed gate run on this content".to_owned());
+            let on = suite.map(|suite| format!(" with the suite {suite}"));
+            let on = on.unwrap_or_default();
+            return Some(format!("a passed gate run on this content{on}"));
         };
         if gate.verdict != Verdict::Pass {
             return Some(format!(
@@ -122,18 +211,20 @@ pub struct Comment {
     pub at: DateTime<Utc>,
 }
 
-/// What a promotion still needs, in words; nothing means that it can be executed.
+/// What a promotion still needs, in words; nothing means that it can be executed. `suite` is the one
+/// whose runs count.
 #[must_use]
 pub fn missing(
     policy: &Policy,
     evidence: &Evidence,
+    suite: Option<&str>,
     max_age_hours: u32,
     n_approvals: usize,
     now: DateTime<Utc>,
 ) -> Vec<String> {
     let gate = policy
         .gate
-        .then(|| evidence.gate_missing(max_age_hours, now))
+        .then(|| evidence.gate_missing(suite, max_age_hours, now))
         .flatten();
     let wanted = usize::from(policy.approvals).saturating_sub(n_approvals);
     let approvals = match wanted {
@@ -177,17 +268,27 @@ mod tests {
                 suite_name: "golden".to_owned(),
                 revision: 3,
                 revision_now: 3,
+                n_cases: 50,
                 verdict,
                 sentence: String::new(),
                 decided_at: at(0),
             }),
             cache_cost: None,
+            experiment: None,
         }
     }
 
     #[track_caller]
     fn check(evidence: &Evidence, n_approvals: usize, hours: i64, expected: &[&str]) {
-        let found = missing(&Policy::guarded(), evidence, 24, n_approvals, at(hours));
+        let suite = Some("golden");
+        let found = missing(
+            &Policy::guarded(),
+            evidence,
+            suite,
+            24,
+            n_approvals,
+            at(hours),
+        );
         assert_eq!(found, expected);
     }
 
@@ -198,7 +299,10 @@ mod tests {
             &evidence(None),
             0,
             1,
-            &["a passed gate run on this content", approval],
+            &[
+                "a passed gate run on this content with the suite golden",
+                approval,
+            ],
         );
         check(&evidence(Some(Verdict::Pass)), 0, 1, &[approval]);
         check(&evidence(Some(Verdict::Pass)), 1, 24, &[]);
@@ -237,5 +341,26 @@ mod tests {
         assert_ne!(first.hash(), later.hash());
         assert_ne!(first.hash(), served.hash());
         assert_ne!(first.hash(), evidence(None).hash());
+        let shipped = |sentence: &str| Evidence {
+            experiment: Some(ExperimentEvidence {
+                id: ExperimentId(Uuid::nil()),
+                name: "shorter".to_owned(),
+                metric: "resolved".to_owned(),
+                arm: "B".to_owned(),
+                verdict: experiment::Verdict {
+                    kind: experiment::VerdictKind::Better,
+                    sentence: sentence.to_owned(),
+                    arm: Some("B".to_owned()),
+                },
+                arms: Vec::new(),
+                comparison: None,
+                frozen_at: at(0),
+            }),
+            ..first.clone()
+        };
+        assert_ne!(first.hash(), shipped("B wins.").hash());
+        assert_ne!(shipped("B wins.").hash(), shipped("A wins.").hash());
+        let read: Evidence = serde_json::from_value(serde_json::json!(shipped("B wins."))).unwrap();
+        assert_eq!(read.hash(), shipped("B wins.").hash());
     }
 }

@@ -71,7 +71,7 @@ pub enum ScorerKind {
     /// A model says how far the context supports the output.
     #[serde(alias = "context-faithfulness")]
     Faithfulness,
-    /// A model compares with the baseline's output, in both orders.
+    /// A model says whether the output is at least as good as the case's `expected`, asked in both orders.
     Pairwise,
     /// Another system says: it gets the output and answers pass, score and reason.
     Webhook,

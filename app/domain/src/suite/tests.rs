@@ -131,6 +131,8 @@ fn a_scorer_without_anything_to_compare_with_is_named() {
     let wrong = case(&json!({"variables": {}, "expected": "("}));
     let errors = scorers_of(&[scorer(&json!({"type": "regex"}))], &wrong).unwrap_err();
     assert!(errors[0].message.contains("cannot compare"), "{errors:?}");
+    let errors = scorers_of(&[scorer(&json!({"type": "pairwise"}))], &none).unwrap_err();
+    assert!(errors[0].message.contains("no `expected`"), "{errors:?}");
     let errors = scorers_of(&[], &none).unwrap_err();
     assert_eq!(errors[0].field, "scorers");
     let informational = scorer(&json!({"type": "is-refusal", "weight": 0}));

@@ -94,6 +94,7 @@ async fn budget_of(world: &World, usd: f64) {
 const YES: Terms = Terms {
     accept_cache_cost: true,
     at: At::Once,
+    experiment: None,
 };
 
 fn refused_field(result: Result<Promotion>) -> String {

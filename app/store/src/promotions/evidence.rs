@@ -7,7 +7,7 @@ use domain::{
     content::ContentHash,
     gate::{GatePolicy, GateVerdict},
     id::{PromotionId, PromptId, RunId, SuiteId},
-    release::{Evidence, GateEvidence, MAX_AGE_HOURS, Policy, missing},
+    release::{Evidence, ExperimentEvidence, GateEvidence, MAX_AGE_HOURS, Policy, missing},
 };
 use serde_json::json;
 use sqlx::{PgConnection, types::Json};
@@ -27,7 +27,8 @@ pub(super) struct Decided {
 }
 
 /// Reads the evidence as it is now. A gate run counts when it was judged by the policy that is set
-/// for the prompt here, or by the default one where none is set: nobody brings their own.
+/// for the prompt here, or by the default one where none is set: nobody brings their own. Where none
+/// is set, only the prompt's largest suite counts: a suite of one case shows nothing.
 pub(super) async fn load(
     db: &mut PgConnection,
     id: PromotionId,
@@ -38,7 +39,8 @@ pub(super) async fn load(
                   version.content_hash as "content_hash: ContentHash", environment.policy as "policy: Json<Policy>",
                   served.number as "serves?", prompt.latest_number as newest,
                   gate_policy.suite_id as "suite?: SuiteId", gate_policy.policy as "gate_policy?: Json<GatePolicy>",
-                  prompt.prompt_id, cache_cost as "cache_cost: Json<CacheEvidence>"
+                  prompt.prompt_id, cache_cost as "cache_cost: Json<CacheEvidence>",
+                  promotion.experiment as "experiment: Json<ExperimentEvidence>"
            from promotion
            join version using (version_id)
            join environment using (environment_id)
@@ -57,6 +59,7 @@ pub(super) async fn load(
         .gate_policy
         .map(|Json(policy)| policy)
         .unwrap_or_default();
+    let suites = suites_that_count(&mut *db, row.prompt_id, row.suite).await?;
     let gate = sqlx::query!(
         r#"select run_id as "run_id: RunId", suite_id as "suite: SuiteId", suite.name as suite_name,
                   run.revision, suite.revision as revision_now, verdict as "verdict!: Json<GateVerdict>",
@@ -65,12 +68,12 @@ pub(super) async fn load(
            join run using (run_id)
            join suite using (suite_id)
            where run.prompt_id = $1 and run.content_hash = $2 and verdict is not null
-             and ($3::uuid is null or suite_id = $3) and gate.policy = $4
+             and suite_id = any($3) and gate.policy = $4
            order by decided_at desc, run_id desc
            limit 1"#,
         row.prompt_id,
         row.content_hash.as_str(),
-        row.suite.map(|suite| suite.0),
+        &suites.ids,
         json!(policy),
     )
     .fetch_optional(&mut *db)
@@ -81,6 +84,7 @@ pub(super) async fn load(
         suite_name: gate.suite_name,
         revision: gate.revision,
         revision_now: gate.revision_now,
+        n_cases: gate.verdict.n_cases,
         verdict: gate.verdict.verdict,
         sentence: domain::gate::sentence(&gate.verdict),
         decided_at: gate.decided_at,
@@ -91,6 +95,7 @@ pub(super) async fn load(
         newest: row.newest,
         gate,
         cache_cost: row.cache_cost.map(|Json(cost)| cost),
+        experiment: row.experiment.map(|Json(experiment)| experiment),
     };
     let n_approvals = sqlx::query_scalar!(
         r#"select count(*) as "n!" from approval where promotion_id = $1 and evidence_hash = $2"#,
@@ -101,7 +106,8 @@ pub(super) async fn load(
     .await?;
     let max_age = policy.max_age_hours.unwrap_or(MAX_AGE_HOURS);
     let n_approvals = usize::try_from(n_approvals).unwrap_or_default();
-    let missing = missing(&row.policy.0, &evidence, max_age, n_approvals, now);
+    let suite = suites.words.as_deref();
+    let missing = missing(&row.policy.0, &evidence, suite, max_age, n_approvals, now);
     Ok(Decided {
         waits_for_approval: missing.len() == 1 && usize::from(row.policy.approvals) > n_approvals,
         missing,
@@ -110,4 +116,39 @@ pub(super) async fn load(
         author: row.author.0,
         prompt: PromptId(row.prompt_id),
     })
+}
+
+/// The suites whose runs count as evidence, and how they are called.
+struct Suites {
+    ids: Vec<uuid::Uuid>,
+    words: Option<String>,
+}
+
+/// The suite that is set, or else the prompt's largest; all that are equally large.
+async fn suites_that_count(
+    db: &mut PgConnection,
+    prompt: uuid::Uuid,
+    set: Option<SuiteId>,
+) -> Result<Suites> {
+    let rows = sqlx::query!(
+        r#"select suite_id, name from suite
+           where prompt_id = $1
+             and case when $2::uuid is null
+                 then n_cases = (select max(n_cases) from suite where prompt_id = $1)
+                 else suite_id = $2
+             end
+           order by name"#,
+        prompt,
+        set.map(|suite| suite.0),
+    )
+    .fetch_all(db)
+    .await?;
+    let (ids, names): (Vec<_>, Vec<_>) =
+        rows.into_iter().map(|row| (row.suite_id, row.name)).unzip();
+    let words = match (names.as_slice(), set) {
+        ([], _) => None,
+        (names, Some(_)) => Some(names.join(" or ")),
+        (names, None) => Some(format!("{}, the prompt's largest", names.join(" or "))),
+    };
+    Ok(Suites { ids, words })
 }

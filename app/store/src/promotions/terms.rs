@@ -5,15 +5,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     actor::{Actor, Permission},
     cache::{budget::CacheEvidence, estimate::Estimate},
-    id::{EnvironmentId, ProjectId, PromotionId, PromptId},
+    id::{EnvironmentId, ExperimentId, ProjectId, PromotionId, PromptId},
     prompt::PromptName,
-    release::window::Window,
+    release::{ExperimentEvidence, window::Window},
 };
 use serde_json::json;
 use sqlx::types::Json;
 
 use super::evidence::Decided;
-use crate::{Error, Result, Store, cache_cost, tx::Command};
+use crate::{Error, Result, Store, cache_cost, experiments, tx::Command};
 
 /// How far ahead a promotion can be set.
 const FARTHEST: TimeDelta = TimeDelta::days(90);
@@ -25,6 +25,8 @@ pub struct Terms {
     pub accept_cache_cost: bool,
     /// When.
     pub at: At,
+    /// The experiment that speaks for the version: what it comes to is frozen with the request.
+    pub experiment: Option<ExperimentId>,
 }
 
 /// When a promotion is to be executed.
@@ -48,6 +50,37 @@ impl Terms {
             At::Once | At::Moment(_) | At::Quietest => Ok(()),
         }
     }
+}
+
+/// What the experiment comes to now, for the arm that is this version.
+pub(super) async fn experiment_of(
+    store: &Store,
+    by: &Actor,
+    id: ExperimentId,
+    prompt: &PromptName,
+    version: i32,
+    now: DateTime<Utc>,
+) -> Result<ExperimentEvidence> {
+    let refused = |why: &str| Error::invalid("experiment", why);
+    let Some(experiment) = experiments::find(store, by, id).await? else {
+        return Err(refused("is none of this project's"));
+    };
+    let plan = &experiment.plan;
+    if plan.prompt != *prompt {
+        return Err(refused("is about another prompt"));
+    }
+    let Some(arm) = plan.arms.iter().find(|arm| arm.version == version) else {
+        return Err(refused("has no arm with this version"));
+    };
+    let results = experiments::results(store, by, id, now).await?;
+    Ok(ExperimentEvidence::of(
+        id,
+        &plan.name,
+        &plan.primary_metric,
+        &arm.name,
+        results,
+        now,
+    ))
 }
 
 /// When it is to be executed, and why then.
