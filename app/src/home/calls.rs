@@ -213,9 +213,14 @@ async fn days(
     let mut found = store::monitor::traffic(&cx.store, &cx.actor, &names, span).await?;
     let is_bad = |summary: &Summary| summary.error_rate().is_some_and(|rate| rate > 0.05);
     let line = |points: &[Point], value: fn(&Summary) -> Option<f64>| {
+        // Hours without calls succeed neither nor fail: the line goes on as it was.
+        let mut last = points.iter().find_map(|point| value(&point.summary));
         let drawn: Vec<(f64, bool)> = points
             .iter()
-            .map(|point| (value(&point.summary).unwrap_or(0.0), is_bad(&point.summary)))
+            .map(|point| {
+                last = value(&point.summary).or(last);
+                (last.unwrap_or(0.0), is_bad(&point.summary))
+            })
             .collect();
         spark(&drawn)
     };

@@ -1,5 +1,5 @@
-//! Overview: what needs me now? The last deployments with a roll-back button each, the clients,
-//! the prompts that changed.
+//! Overview: what needs me now? The last deployments with a roll-back button each, how prompts do
+//! in production, experiments that run, the clients.
 
 mod calls;
 mod experiments;
@@ -53,11 +53,9 @@ fn content(project: &str, overview: &Overview) -> AnyView {
         <PageHeader title="Overview"/>
         {needs::section(project, overview)}
         {deployments(project, overview)}
+        {prompts(project, overview)}
         {experiments::section(project, overview)}
-        <div class="split">
-            {clients(overview)}
-            {prompts(project, overview)}
-        </div>
+        {clients(overview)}
     }
     .into_any()
 }
