@@ -55,7 +55,7 @@ migrate() {
     for file in "$root"/migrations/*.sql; do
         [ -e "$file" ] || continue
         PGOPTIONS='-c client_min_messages=warning' \
-            "$pg/psql" --quiet --no-psqlrc --single-transaction --set ON_ERROR_STOP=1 --file "$file" "$url" ||
+            "$pg/psql" --quiet --no-psqlrc --output /dev/null --single-transaction --set ON_ERROR_STOP=1 --file "$file" "$url" ||
             die "the migration $(basename "$file") fails"
     done
 }

@@ -12,7 +12,7 @@ use domain::{
     prompt::{PRODUCTION, PromptName},
     schedule::Schedule,
 };
-use sqlx::types::Json;
+use sqlx::{PgConnection, Postgres, Transaction, types::Json};
 
 use crate::{Result, Store};
 
@@ -63,14 +63,15 @@ pub struct Watched {
 /// How one prompt stands; none where it does not serve production.
 pub async fn standing(store: &Store, by: &Actor, prompt: &PromptName) -> Result<Option<Standing>> {
     by.may(Permission::ReadEvals)?;
-    let watched = select(store, by.project, Some(prompt)).await?.pop();
+    let mut db = still(store).await?;
+    let watched = select(&mut db, by.project, Some(prompt)).await?.pop();
     Ok(watched.map(|one| one.standing))
 }
 
 /// The prompts that are looked after: those that need somebody first, then by name.
 pub async fn list(store: &Store, by: &Actor, state: Option<State>) -> Result<Vec<Watched>> {
     by.may(Permission::ReadEvals)?;
-    let mut watched = select(store, by.project, None).await?;
+    let mut watched = select(&mut *still(store).await?, by.project, None).await?;
     watched.retain(|one| state.is_none_or(|state| one.standing.state == state));
     watched.sort_by_key(|one| one.standing.state);
     Ok(watched)
@@ -125,10 +126,10 @@ pub async fn find(
     now: DateTime<Utc>,
 ) -> Result<Option<Detail>> {
     by.may(Permission::ReadEvals)?;
-    let Some(watched) = select(store, by.project, Some(prompt)).await?.pop() else {
+    let mut db = still(store).await?;
+    let Some(watched) = select(&mut db, by.project, Some(prompt)).await?.pop() else {
         return Ok(None);
     };
-    let mut db = store.pool.acquire().await?;
     let id = watched.standing.prompt_id;
     let Some(active) = facts::active(&mut db, id).await? else {
         return Ok(None);
@@ -138,21 +139,27 @@ pub async fn find(
         Some((suite, _)) => facts::frozen(&mut db, &active, *suite).await?,
         None => None,
     };
-    drop(db);
     let windows = Windows::of(active.promoted_at, now);
     Ok(Some(Detail {
         watched,
         promoted_at: active.promoted_at,
         suite,
         frozen_run,
-        checks: history(store, id).await?,
-        inputs: compare_inputs(store, id, windows).await?,
+        checks: history(&mut db, id).await?,
+        inputs: compare_inputs(&mut db, id, windows).await?,
         windows,
     }))
 }
 
+/// The database as it is at one moment: a check that ends between two questions is in both answers
+/// or in neither.
+async fn still(store: &Store) -> Result<Transaction<'static, Postgres>> {
+    let begin = "begin isolation level repeatable read, read only";
+    Ok(store.pool.begin_with(begin).await?)
+}
+
 async fn select(
-    store: &Store,
+    db: &mut PgConnection,
     project: ProjectId,
     prompt: Option<&PromptName>,
 ) -> Result<Vec<Watched>> {
@@ -177,11 +184,11 @@ async fn select(
         prompt.map(PromptName::as_str),
         MOST_PROMPTS,
     )
-    .fetch_all(&store.pool)
+    .fetch_all(&mut *db)
     .await?;
     let mut watched = Vec::with_capacity(rows.len());
     let versions: Vec<uuid::Uuid> = rows.iter().map(|row| row.version_id.0).collect();
-    let mut checks = of_versions(store, &versions).await?;
+    let mut checks = of_versions(db, &versions).await?;
     for row in rows {
         let checks = checks.remove(&row.version_id).unwrap_or_default();
         let charts = checks
@@ -236,7 +243,7 @@ async fn select(
 
 /// The last checks of these versions, newest first.
 async fn of_versions(
-    store: &Store,
+    db: &mut PgConnection,
     versions: &[uuid::Uuid],
 ) -> Result<std::collections::HashMap<VersionId, Vec<Check>>> {
     let rows = sqlx::query_as!(
@@ -261,7 +268,7 @@ async fn of_versions(
         versions,
         HISTORY,
     )
-    .fetch_all(&store.pool)
+    .fetch_all(db)
     .await?;
     let mut checks = std::collections::HashMap::<_, Vec<Check>>::new();
     for row in rows {
@@ -271,7 +278,7 @@ async fn of_versions(
 }
 
 /// The last checks of a prompt, of whichever version, newest first; with who asked.
-async fn history(store: &Store, prompt: PromptId) -> Result<Vec<(Check, Who)>> {
+async fn history(db: &mut PgConnection, prompt: PromptId) -> Result<Vec<(Check, Who)>> {
     let rows = sqlx::query_as!(
         CheckRow,
         r#"select drift_check.check_id as "id: DriftCheckId", drift_check.version_id as "version_id: VersionId",
@@ -288,7 +295,7 @@ async fn history(store: &Store, prompt: PromptId) -> Result<Vec<(Check, Who)>> {
         prompt.0,
         HISTORY,
     )
-    .fetch_all(&store.pool)
+    .fetch_all(db)
     .await?;
     Ok(rows
         .into_iter()
@@ -329,7 +336,7 @@ impl CheckRow {
 
 /// What the variables are filled with, now against the days around the promotion.
 async fn compare_inputs(
-    store: &Store,
+    db: &mut PgConnection,
     prompt: PromptId,
     windows: Windows,
 ) -> Result<Vec<InputDrift>> {
@@ -348,7 +355,7 @@ async fn compare_inputs(
         after.map(|(first, _)| first),
         after.map(|(_, last)| last),
     )
-    .fetch_all(&store.pool)
+    .fetch_all(db)
     .await?;
     let mut features = std::collections::BTreeMap::<(String, Feature), (Counts, Counts)>::new();
     for row in rows {
