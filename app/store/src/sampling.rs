@@ -38,8 +38,10 @@ pub(crate) async fn of_project(store: &Store, project: ProjectId) -> Result<Samp
 }
 
 /// Patterns that were compiled, by project. Compiling takes milliseconds, and every batch needs them.
-static COMPILED: LazyLock<Mutex<HashMap<ProjectId, (Vec<String>, Arc<Redaction>)>>> =
-    LazyLock::new(Mutex::default);
+static COMPILED: LazyLock<Mutex<HashMap<ProjectId, Compiled>>> = LazyLock::new(Mutex::default);
+
+/// Patterns as they were written, and what they became.
+type Compiled = (Vec<String>, Arc<Redaction>);
 
 /// What takes out of calls what the project does not want to be kept.
 pub(crate) fn redaction(project: ProjectId, sampling: &Sampling) -> Result<Arc<Redaction>> {

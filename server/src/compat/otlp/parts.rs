@@ -12,7 +12,7 @@ pub const MOST: usize = 400_000;
 
 /// In JSON each of them is an object.
 pub fn of_json(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'{').count()
+    bytes.iter().map(|byte| usize::from(*byte == b'{')).sum()
 }
 
 /// Fields of resources, scopes and spans, as far as the bytes can be read; whoever decodes says what
