@@ -361,7 +361,7 @@ async fn seed(
         format!(
             "insert into event (project_id, event_id, at, received_at, type, prompt_id, environment_id, unit, experiment_id,
                  arm, metric, value, latency_ms)
-             select project_id, gen_random_uuid(), made.at, now(), kind, prompt_id, environment_id, unit, experiment_id,
+             select project_id, gen_random_uuid(), made.at, now(), kind, prompt_id, environment_id, made.unit, experiment_id,
                     arm, case kind when 'outcome' then 'resolved' end, case kind when 'outcome' then succeeded::integer end,
                     case kind when 'generation' then latency end
              from ({made}) as made, experiment, unnest(array['exposure', 'generation', 'outcome']) as kind
