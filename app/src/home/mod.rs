@@ -286,23 +286,20 @@ fn day_cells(project: &str, prompt: &Prompt, day: Option<&Day>) -> impl IntoView
     view! {
         <td>
             <a class="day" href=href aria-label=format!("Monitor {}: {}", prompt.name, day.words)>
-                <span class="day-line" aria-hidden="true" inner_html=day.line></span>
-                <span class="num">{day.requests}</span>
+                {line_and_number(day.line, day.requests)}
             </a>
         </td>
-        <td data-state=state>{small_line(day.success_line, day.success)}</td>
-        <td data-rank="2">{small_line(day.latency_line, day.latency)}</td>
+        <td data-state=state><span class="day">{line_and_number(day.success_line, day.success)}</span></td>
+        <td data-rank="2"><span class="day">{line_and_number(day.latency_line, day.latency)}</span></td>
     }
     .into_any()
 }
 
 /// A line and the number it comes to. The line says nothing that the number does not.
-fn small_line(line: String, number: String) -> impl IntoView {
+fn line_and_number(line: String, number: String) -> impl IntoView {
     view! {
-        <span class="day">
-            <span class="day-line" aria-hidden="true" inner_html=line></span>
-            <span class="num">{number}</span>
-        </span>
+        <span class="day-line" aria-hidden="true" inner_html=line></span>
+        <span class="num">{number}</span>
     }
 }
 

@@ -76,9 +76,9 @@ pub async fn head(cx: &Cx, name: &str) -> Result<HeadView, UiError> {
             let id = serving.deployment_id;
             let deployment = store::releases::find(&cx.store, &cx.actor, id).await?;
             let coverage = store::consumers::coverage(&cx.store, &cx.actor, id, cx.now).await?;
-            let standing = store::drift::standing(&cx.store, &cx.actor, &prompt.name).await?;
+            let drift = store::drift::last(&cx.store, &cx.actor, &prompt.name).await?;
             deployment.map(|deployment| Live {
-                drift: standing.map(|standing| (standing.state, standing.checked_at)),
+                drift,
                 serving: serving.clone(),
                 content_hash: deployment.content_hash.as_str().to_owned(),
                 n_connected: coverage.n_connected,

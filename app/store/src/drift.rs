@@ -60,12 +60,32 @@ pub struct Watched {
     pub charts: Vec<(DateTime<Utc>, Ewma)>,
 }
 
-/// How one prompt stands; none where it does not serve production.
-pub async fn standing(store: &Store, by: &Actor, prompt: &PromptName) -> Result<Option<Standing>> {
+/// How the last check left what serves production, and when that was; none where nothing serves.
+/// For the head of a prompt's pages, which is read with every change: without the history.
+pub async fn last(
+    store: &Store,
+    by: &Actor,
+    prompt: &PromptName,
+) -> Result<Option<(State, Option<DateTime<Utc>>)>> {
     by.may(Permission::ReadEvals)?;
-    let mut db = still(store).await?;
-    let watched = select(&mut db, by.project, Some(prompt)).await?.pop();
-    Ok(watched.map(|one| one.standing))
+    let row = sqlx::query!(
+        r#"select last.state as "state?: State", last.checked_at as "checked_at?"
+           from prompt
+           join version on version.prompt_id = prompt.prompt_id and version.status = 'active'
+           left join lateral (
+               select state, checked_at
+               from drift_check
+               where drift_check.prompt_id = version.prompt_id and drift_check.version_id = version.version_id
+               order by checked_at desc, check_id desc
+               limit 1
+           ) as last on true
+           where prompt.project_id = $1 and prompt.name = $2"#,
+        by.project.0,
+        prompt.as_str(),
+    )
+    .fetch_optional(&store.pool)
+    .await?;
+    Ok(row.map(|row| (row.state.unwrap_or(State::CannotTell), row.checked_at)))
 }
 
 /// The prompts that are looked after: those that need somebody first, then by name.

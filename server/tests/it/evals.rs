@@ -15,6 +15,15 @@ use crate::support::{
     evals::{self, content},
 };
 
+/// Puts version 1 of the scene's prompt into production.
+async fn release_the_first(admin: &Client) {
+    let promote = json!({ "environment": "production", "version": 1 });
+    admin
+        .post("/api/v1/prompts/p/promotions", &promote)
+        .await
+        .created();
+}
+
 /// A prompt `p` whose versions say this, a provider, and a suite `golden` with so many cases.
 async fn scene(
     app: &TestApp,
@@ -118,11 +127,7 @@ async fn the_gate_passes_the_better_and_fails_the_poorer(pool: PgPool) {
     let app = TestApp::start(&pool).await;
     let provider = evals::echo().await;
     let (admin, _) = scene(&app, &provider, &["echo", "deny", "please echo"], 50).await;
-    let promote = json!({ "environment": "production", "version": 1 });
-    admin
-        .post("/api/v1/prompts/p/promotions", &promote)
-        .await
-        .created();
+    release_the_first(&admin).await;
 
     let poor = evals::gate(
         &admin,
@@ -177,11 +182,7 @@ async fn whoever_cancels_the_baseline_gets_no_verdict(pool: PgPool) {
     })
     .await;
     let (admin, _) = scene(&app, &provider, &["slow echo", "echo"], 5).await;
-    let promote = json!({ "environment": "production", "version": 1 });
-    admin
-        .post("/api/v1/prompts/p/promotions", &promote)
-        .await
-        .created();
+    release_the_first(&admin).await;
 
     let body = json!({ "prompt": "p", "version": 2, "suite": "golden" });
     let asked = admin.post("/api/v1/gate", &body).await.accepted();
@@ -216,11 +217,7 @@ async fn a_provider_that_is_away_fails_no_candidate(pool: PgPool) {
     })
     .await;
     let (admin, _) = scene(&app, &provider, &["echo", "away"], 2).await;
-    let promote = json!({ "environment": "production", "version": 1 });
-    admin
-        .post("/api/v1/prompts/p/promotions", &promote)
-        .await
-        .created();
+    release_the_first(&admin).await;
     let body = json!({ "prompt": "p", "version": 2, "suite": "golden" });
     let found = evals::gate(&admin, &body).await;
     assert_eq!(found["verdict"], "inconclusive", "{found}");
@@ -239,11 +236,7 @@ async fn a_baseline_older_than_evidence_may_be_is_run_again(pool: PgPool) {
     let app = TestApp::start(&pool).await;
     let provider = evals::echo().await;
     let (admin, _) = scene(&app, &provider, &["echo", "please echo"], 3).await;
-    let promote = json!({ "environment": "production", "version": 1 });
-    admin
-        .post("/api/v1/prompts/p/promotions", &promote)
-        .await
-        .created();
+    release_the_first(&admin).await;
     let body = json!({ "prompt": "p", "version": 2, "suite": "golden" });
     let first = evals::gate(&admin, &body).await;
     app.advance(TimeDelta::days(6));
@@ -265,11 +258,7 @@ async fn a_statistical_gate_says_when_the_run_was_too_small(pool: PgPool) {
     let app = TestApp::start(&pool).await;
     let provider = evals::echo().await;
     let (admin, _) = scene(&app, &provider, &["echo", "echo too"], 5).await;
-    let promote = json!({ "environment": "production", "version": 1 });
-    admin
-        .post("/api/v1/prompts/p/promotions", &promote)
-        .await
-        .created();
+    release_the_first(&admin).await;
     let policy = json!({ "mode": "statistical", "tolerated_drop": 0.05 });
     let body = json!({ "prompt": "p", "version": 2, "suite": "golden", "policy": policy });
     let found = evals::gate(&admin, &body).await;

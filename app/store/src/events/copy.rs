@@ -61,11 +61,12 @@ impl Events {
         row.bytes(call.cache_write_tokens.map(i64::to_be_bytes));
         row.number(call.cost_usd);
         row.text(call.model.as_deref());
-        row.text(one.error());
+        row.text(one.words.error.as_deref());
         // `jsonb` is text after one byte that names its version.
-        let variables = one.variables().map(|variables| format!("\u{1}{variables}"));
+        let variables = one.words.variables.as_deref();
+        let variables = variables.map(|variables| format!("\u{1}{variables}"));
         row.text(variables.as_deref());
-        row.text(one.output());
+        row.text(one.words.output.as_deref());
     }
 
     pub async fn send(self, db: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -8,7 +8,7 @@ use super::roll_up::{Take, add_up};
 use crate::{Error, Result, Store};
 
 /// Which of the three kinds of batches.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Inputs,
     Facts,
@@ -53,12 +53,14 @@ async fn roll_up_one(store: &Store, kind: Kind, now: DateTime<Utc>) -> Result<bo
     let Some(batch) = lock_oldest(&mut tx, kind).await? else {
         return Ok(false);
     };
-    let nothing = [Take::Nothing; 3];
-    let [inputs, facts, traffic] = match kind {
-        Kind::Inputs => [Take::Only(batch), nothing[1], nothing[2]],
-        Kind::Facts => [nothing[0], Take::Only(batch), nothing[2]],
-        Kind::Traffic => [nothing[0], nothing[1], Take::Only(batch)],
+    let take = |wanted| {
+        if kind == wanted {
+            Take::Only(batch)
+        } else {
+            Take::Nothing
+        }
     };
+    let (inputs, facts, traffic) = (take(Kind::Inputs), take(Kind::Facts), take(Kind::Traffic));
     // A savepoint: whatever fails in it, the batch stays ours, and no other worker tries it meanwhile.
     let mut attempt = tx.begin().await?;
     match add_up(&mut attempt, inputs, facts, traffic, now).await {

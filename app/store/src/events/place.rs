@@ -1,6 +1,6 @@
 //! Where an event belongs: its names looked up in the project, and what does not fit refused.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use chrono::TimeDelta;
 use domain::{
@@ -63,17 +63,20 @@ pub(super) struct Placed<'a> {
     pub cost_usd: Option<f64>,
     /// Whether it is kept to be read.
     pub is_sample: bool,
-    /// What was said, where something was taken out.
-    redacted: Option<Redacted>,
+    /// What is stored of its words.
+    pub words: Words<'a>,
     /// Its experiment.
     pub plan: Option<&'a Plan>,
 }
 
-/// What is stored of a call's words.
-struct Redacted {
-    variables: Option<Value>,
-    output: Option<String>,
-    error: Option<String>,
+/// What is stored of a call's words, without what the project takes out.
+pub(super) struct Words<'a> {
+    /// What the prompt was filled with; of samples only.
+    pub variables: Option<Cow<'a, Value>>,
+    /// What the model wrote; of samples only.
+    pub output: Option<Cow<'a, str>>,
+    /// Why the call failed.
+    pub error: Option<Cow<'a, str>>,
 }
 
 impl Known {
@@ -119,35 +122,47 @@ impl Known {
         })
     }
 
-    /// What is stored instead of what was said; none where it is stored as it was said.
-    fn redacted(&self, event: &Event) -> Option<Redacted> {
-        if self.redaction.is_empty() {
-            return None;
+    /// What is stored of the event's words. Only what is stored is searched.
+    fn words<'a>(&self, event: &'a Event, is_sample: bool) -> Words<'a> {
+        let is_whole = self.redaction.is_empty();
+        let text = |text: &'a String| {
+            if is_whole {
+                Cow::Borrowed(text.as_str())
+            } else {
+                Cow::Owned(self.redaction.text(text))
+            }
+        };
+        let value = |value: &'a Value| {
+            if is_whole {
+                Cow::Borrowed(value)
+            } else {
+                Cow::Owned(self.redaction.value(value))
+            }
+        };
+        let (variables, output) = (event.variables.as_ref(), event.output.as_ref());
+        Words {
+            variables: variables.filter(|_| is_sample).map(value),
+            output: output.filter(|_| is_sample).map(text),
+            error: event.call.error.as_ref().map(text),
         }
-        let text = |text: &Option<String>| text.as_ref().map(|text| self.redaction.text(text));
-        let variables = event.variables.as_ref();
-        Some(Redacted {
-            variables: variables.map(|value| self.redaction.value(value)),
-            output: text(&event.output),
-            error: text(&event.call.error),
-        })
     }
 
     /// Where the event belongs, or why nowhere.
     pub fn place<'a>(&'a self, by: &Actor, event: &'a Event) -> Result<Placed<'a>, String> {
+        let key = key(by, event);
+        let is_sample = self.sampling.keeps(key);
         let mut placed = Placed {
             event,
-            key: key(by, event),
+            key,
             prompt: None,
             environment: None,
             version: event.version,
             arm: None,
             cost_usd: event.call.cost_usd.or_else(|| self.prices.cost_of(event)),
-            is_sample: false,
-            redacted: self.redacted(event),
+            is_sample,
+            words: self.words(event, is_sample),
             plan: None,
         };
-        placed.is_sample = self.sampling.keeps(placed.key);
         let mut environment = event.environment.as_deref();
         if let Some(id) = event.experiment {
             let plan = self
@@ -198,32 +213,6 @@ impl Known {
 }
 
 impl Placed<'_> {
-    /// What the prompt was filled with, without what is taken out; nothing unless it is a sample.
-    pub fn variables(&self) -> Option<&Value> {
-        let said = match &self.redacted {
-            Some(redacted) => redacted.variables.as_ref(),
-            None => self.event.variables.as_ref(),
-        };
-        said.filter(|_| self.is_sample)
-    }
-
-    /// What the model wrote, without what is taken out; nothing unless it is a sample.
-    pub fn output(&self) -> Option<&str> {
-        let said = match &self.redacted {
-            Some(redacted) => redacted.output.as_deref(),
-            None => self.event.output.as_deref(),
-        };
-        said.filter(|_| self.is_sample)
-    }
-
-    /// Why the call failed, without what is taken out.
-    pub fn error(&self) -> Option<&str> {
-        match &self.redacted {
-            Some(redacted) => redacted.error.as_deref(),
-            None => self.event.call.error.as_deref(),
-        }
-    }
-
     /// Whose traffic it is; none where it is about no prompt.
     pub fn traffic(&self) -> Option<Place> {
         Some(Place {

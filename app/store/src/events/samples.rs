@@ -37,9 +37,11 @@ impl Samples {
         self.environments.push(one.environment);
         self.versions.push(one.version);
         self.times.push(event.at);
-        self.variables.push(one.variables().cloned());
-        self.outputs.push(one.output().map(str::to_owned));
-        self.errors.push(one.error().map(str::to_owned));
+        self.variables.push(one.words.variables.as_deref().cloned());
+        self.outputs
+            .push(one.words.output.as_deref().map(str::to_owned));
+        self.errors
+            .push(one.words.error.as_deref().map(str::to_owned));
         self.latencies.push(event.call.latency_ms);
         self.models.push(event.call.model.clone());
     }
