@@ -1,4 +1,6 @@
 // Every page as an admin: reads without script, and axe finds nothing in either theme and at either width.
+import type { Page } from '@playwright/test';
+import { call } from '../support/api.ts';
 import { PROJECT } from '../support/demo.ts';
 import { expect, expectNoAxeFindings, signIn, test } from '../support/test.ts';
 
@@ -54,23 +56,68 @@ const PAGES: [path: string, heading: string | RegExp][] = [
   ['/new-project', 'New project'],
 ];
 
+// Pages whose addresses the API tells.
+const first = async (path: string, field = 'id') => (await call('GET', path)).body.items[0][field];
+const suite = () => first('/suites');
+const FOUND: [what: string, path: () => Promise<string>][] = [
+  ['a run', async () => `${PROJECT}/runs/${await first('/runs')}`],
+  ['a run, the cases that were lost', async () => `${PROJECT}/runs/${await first('/runs')}?show=lost`],
+  ['a review', async () => `${PROJECT}/approvals/${await first('/promotions')}`],
+  ['an alert', async () => `${PROJECT}/alerts/${await first('/alerts')}`],
+  ['a deployment', async () => `${PROJECT}/deployments/${await first('/deployments', 'deployment_id')}`],
+  ['a suite', async () => `${PROJECT}/suites/${await suite()}`],
+  ['a suite with a case open', async () => `${PROJECT}/suites/${await suite()}?case=1`],
+  ['a problem being reported', async () => `${PROJECT}/suites/${await suite()}?case=report`],
+  ...['scorers', 'import', 'revisions']
+    .map((tab): [string, () => Promise<string>] => [`a suite, ${tab}`, async () => `${PROJECT}/suites/${await suite()}?tab=${tab}`]),
+  ...[0, 1, 2, 3].map((n): [string, () => Promise<string>] =>
+    [`experiment ${n + 1}`, async () => `${PROJECT}/experiments/${(await call('GET', '/experiments')).body.items.at(-1 - n).id}`]),
+];
+
+async function expectToReadWell(page: Page, isHydrated: boolean | undefined) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [1440, 390]) {
+      await page.setViewportSize({ width, height: 900 });
+      const overflow = () => page.locator('html').evaluate((html) => html.scrollWidth - html.clientWidth);
+      await expect.poll(overflow, `nothing sticks out at ${width} px`).toBeLessThanOrEqual(0);
+      if (isHydrated) await expectNoAxeFindings(page);
+    }
+  }
+}
+
 for (const [path, heading] of PAGES) {
   test(`${path} reads well`, async ({ page, javaScriptEnabled }) => {
     await signIn(page, 'admin');
     const answer = await page.goto(path);
     expect(answer?.status()).toBe(200);
     await expect(page.getByRole('heading', { level: 1 })).toHaveText(heading);
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      for (const width of [1440, 390]) {
-        await page.setViewportSize({ width, height: 900 });
-        const overflow = () => page.locator('html').evaluate((html) => html.scrollWidth - html.clientWidth);
-        await expect.poll(overflow, `nothing sticks out at ${width} px`).toBeLessThanOrEqual(0);
-        if (javaScriptEnabled) await expectNoAxeFindings(page);
-      }
-    }
+    await expectToReadWell(page, javaScriptEnabled);
   });
 }
+
+for (const [what, path] of FOUND) {
+  test(`${what} reads well`, async ({ page, javaScriptEnabled }) => {
+    await signIn(page, 'admin');
+    const answer = await page.goto(await path());
+    expect(answer?.status()).toBe(200);
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+    await expectToReadWell(page, javaScriptEnabled);
+  });
+}
+
+test('a set-up link reads well', async ({ page, javaScriptEnabled }) => {
+  const made = await call('POST', '/members', { email: `new-${Date.now()}@demo.local`, name: 'New Colleague', role: 'viewer' });
+  await page.goto(new URL(made.body.set_up_link).pathname);
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await expectToReadWell(page, javaScriptEnabled);
+});
+
+test('the description of the API reads well', async ({ page }) => {
+  await page.goto('/api/docs');
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await expectToReadWell(page, true);
+});
 
 test('the sign-in page reads well', async ({ page, javaScriptEnabled }) => {
   await page.goto('/sign-in');

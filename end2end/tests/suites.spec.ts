@@ -21,6 +21,25 @@ async function promptWithText(): Promise<string> {
   return name;
 }
 
+test('a problem is reported from the prompt itself and becomes a case', async ({ page, javaScriptEnabled }) => {
+  const prompt = await promptWithText();
+  const suite = await call('POST', '/suites', { name: `Mistakes ${prompt}`, prompt, scorers: [{ type: 'icontains' }] });
+  await signIn(page, 'editor');
+  await page.goto(`${PROJECT}/prompts/${prompt}`);
+  await settled(page, javaScriptEnabled!);
+  await page.getByRole('link', { name: 'Report a problem' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Report a problem' });
+  await dialog.getByRole('textbox', { name: /^text/ }).fill('The box came broken');
+  await dialog.getByRole('textbox', { name: 'Expected' }).fill('damage');
+  await dialog.getByRole('textbox', { name: 'What went wrong' }).fill('It said shipping');
+  await dialog.getByRole('button', { name: 'Report' }).click();
+  await expect(page).not.toHaveURL(/case=/);
+  await expect(page.locator('table tbody tr')).toContainText('The box came broken');
+  const cases = await call('GET', `/suites/${suite.body.id}/cases`);
+  expect(cases.body.items).toHaveLength(1);
+  expect(cases.body.items[0]).toMatchObject({ origin: 'report', expected: 'damage', note: 'It said shipping' });
+});
+
 test('a suite is created, filled, imported into, edited and exported', async ({ page, javaScriptEnabled }) => {
   const prompt = await promptWithText();
   const name = `Topics ${prompt}`;

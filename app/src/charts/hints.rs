@@ -74,14 +74,79 @@ impl Series {
     }
 }
 
-/// Writes the lines' names at their ends, a little apart where lines end close together.
-pub fn names(sheet: &mut Sheet<'_>, mut ends: Vec<(f64, f64, &str)>) {
-    const APART: f64 = 14.0;
-    ends.sort_by(|one, other| one.1.total_cmp(&other.1));
-    let mut above = f64::NEG_INFINITY;
-    for (across, up, name) in ends {
-        let up = up.max(above + APART);
+/// How far apart names stand that are written below each other, in CSS pixels.
+const APART: f64 = 14.0;
+/// Between the end of a line and its name.
+const AIR: f64 = 8.0;
+/// About how wide a letter is.
+const LETTER: f64 = 6.8;
+
+/// The room that names take beside the lines; none where they would take too much of the sheet, and
+/// are written above the ends instead.
+pub fn room_beside(sheet: &Sheet<'_>, lines: &[Line]) -> Option<f64> {
+    let n_letters = lines.iter().map(|line| line.name.chars().count()).max()?;
+    let n_letters = u16::try_from(n_letters).ok()?;
+    let room = AIR + f64::from(n_letters) * LETTER;
+    (room <= sheet.width / 6.0).then_some(room)
+}
+
+/// Writes the lines' names beside their ends.
+pub fn names_beside(sheet: &mut Sheet<'_>, ends: Vec<(f64, f64, &str)>, edges: (f64, f64)) {
+    for (across, up, name) in set_apart(ends, edges) {
+        sheet.word((across + AIR, up), name, Ink::Text, Anchor::Start);
+    }
+}
+
+/// Writes the lines' names above their ends, or below where there is no room.
+pub fn names_above(sheet: &mut Sheet<'_>, mut ends: Vec<(f64, f64, &str)>, edges: (f64, f64)) {
+    for (_, up, _) in &mut ends {
+        *up += if *up < edges.0 + 16.0 { 14.0 } else { -12.0 };
+    }
+    for (across, up, name) in set_apart(ends, edges) {
         sheet.word((across, up), name, Ink::Text, Anchor::End);
-        above = up;
+    }
+}
+
+/// Names moved no further than they must so that none covers another, from the top down.
+fn set_apart(mut ends: Vec<(f64, f64, &str)>, (top, bottom): (f64, f64)) -> Vec<(f64, f64, &str)> {
+    ends.sort_by(|one, other| one.1.total_cmp(&other.1));
+    let mut above = top - APART;
+    for (_, up, _) in &mut ends {
+        *up = up.max(above + APART);
+        above = *up;
+    }
+    // What was pushed out below comes back, and pushes those above it.
+    let mut below = bottom + APART;
+    for (_, up, _) in ends.iter_mut().rev() {
+        *up = up.min(below - APART);
+        below = *up;
+    }
+    ends
+}
+
+#[cfg(test)]
+mod tests {
+    use super::set_apart;
+
+    fn heights(ends: &[f64]) -> Vec<f64> {
+        let ends = ends.iter().map(|up| (0.0, *up, "")).collect();
+        let apart = set_apart(ends, (0.0, 100.0));
+        apart.into_iter().map(|(_, up, _)| up).collect()
+    }
+
+    #[test]
+    fn names_that_have_room_stay_beside_their_lines() {
+        assert_eq!(heights(&[60.0, 20.0]), [20.0, 60.0]);
+    }
+
+    #[test]
+    fn names_of_lines_that_end_together_stand_below_each_other() {
+        assert_eq!(heights(&[50.0, 50.0, 51.0]), [50.0, 64.0, 78.0]);
+    }
+
+    #[test]
+    fn names_at_an_edge_stay_on_the_sheet() {
+        assert_eq!(heights(&[98.0, 99.0, 100.0]), [72.0, 86.0, 100.0]);
+        assert_eq!(heights(&[-5.0, 0.0]), [0.0, 14.0]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Chart, Table,
-    hints::names,
+    hints::{names_above, names_beside, room_beside},
     ink::Ink,
     marks::{Mark, draw_marks, hint_marks},
     moments::{moment, moments},
@@ -142,11 +142,12 @@ impl Series {
     }
 
     fn draw(&self, sheet: &mut Sheet<'_>, x: (f64, f64), y: (f64, f64), marks: Option<&[Mark]>) {
+        let beside = room_beside(sheet, &self.lines);
         let frame = Frame {
             x,
             y,
             left: LEFT,
-            right: sheet.width - RIGHT,
+            right: sheet.width - beside.unwrap_or_default().max(RIGHT),
         };
         self.axes(sheet, &frame);
         for line in &self.lines {
@@ -202,16 +203,13 @@ impl Series {
             }
             if let Some((across, up)) = last {
                 sheet.dot((across, up), 4.0, ink);
-                // Above the line, or below it where there is no room.
-                let up = if up < TOP + 16.0 {
-                    up + 14.0
-                } else {
-                    up - 12.0
-                };
-                ends.push((across.min(frame.right - 2.0), up, line.name.as_str()));
+                ends.push((across, up, line.name.as_str()));
             }
         }
-        names(sheet, ends);
+        match beside {
+            Some(_) => names_beside(sheet, ends, edges.1),
+            None => names_above(sheet, ends, edges.1),
+        }
         match marks {
             None => {
                 for line in &self.lines {

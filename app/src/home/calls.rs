@@ -10,7 +10,7 @@ use domain::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::error::UiError;
+use crate::{error::UiError, monitor::Day};
 
 /// Everything on the overview.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,27 +34,6 @@ pub struct Overview {
     pub may_write: bool,
     /// When this was read.
     pub now: DateTime<Utc>,
-}
-
-/// A prompt's last 24 hours.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Day {
-    /// Requests by the hour, drawn.
-    pub line: String,
-    /// The share that succeeded by the hour, drawn.
-    pub success_line: String,
-    /// The 95th percentile of the latency by the hour, drawn.
-    pub latency_line: String,
-    /// What they show, in words.
-    pub words: String,
-    /// Requests.
-    pub requests: String,
-    /// The share that succeeded.
-    pub success: String,
-    /// Until the last token, for 95 of 100.
-    pub latency: String,
-    /// Whether more than one in twenty failed.
-    pub is_bad: bool,
 }
 
 /// A deployment with how far it has come.
@@ -204,26 +183,7 @@ async fn days(
     cx: &crate::context::Cx,
     prompts: Vec<Prompt>,
 ) -> Result<Vec<(Prompt, Option<Day>)>, UiError> {
-    use domain::monitor::{Point, Summary, window::Window};
-
-    use crate::{charts::spark::spark, monitor::words};
-
-    let names: Vec<_> = prompts.iter().map(|prompt| prompt.name.clone()).collect();
-    let span = Window::Day.until(cx.now);
-    let mut found = store::monitor::traffic(&cx.store, &cx.actor, &names, span).await?;
-    let is_bad = |summary: &Summary| summary.error_rate().is_some_and(|rate| rate > 0.05);
-    let line = |points: &[Point], value: fn(&Summary) -> Option<f64>| {
-        // Hours without calls succeed neither nor fail: the line goes on as it was.
-        let mut last = points.iter().find_map(|point| value(&point.summary));
-        let drawn: Vec<(f64, bool)> = points
-            .iter()
-            .map(|point| {
-                last = value(&point.summary).or(last);
-                (last.unwrap_or(0.0), is_bad(&point.summary))
-            })
-            .collect();
-        spark(&drawn)
-    };
+    let mut found = crate::monitor::day::of(cx, &prompts).await?;
     let mut all: Vec<_> = prompts
         .into_iter()
         .map(|prompt| {
@@ -233,26 +193,10 @@ async fn days(
         .collect();
     // Stable: what is called as often stays in the order of the last change.
     all.sort_by_key(|(_, day)| {
-        let urgent = day
-            .as_ref()
-            .map(|(total, _)| (is_bad(total), total.requests));
-        std::cmp::Reverse(urgent)
+        std::cmp::Reverse(day.as_ref().map(|day| (day.is_bad, day.n_requests)))
     });
-    let day = |(total, points): (Summary, Vec<Point>)| Day {
-        line: line(&points, |one| Some(domain::stats::float(one.requests))),
-        success_line: line(&points, Summary::success_rate),
-        latency_line: line(&points, |one| one.latency.map(|latency| latency.p95)),
-        words: words::day(&total),
-        requests: words::few(total.requests),
-        success: words::maybe(total.success_rate(), words::share),
-        latency: words::percentile(total.latency, |of| of.p95),
-        is_bad: is_bad(&total),
-    };
-    Ok(all
-        .into_iter()
-        .take(10)
-        .map(|(prompt, found)| (prompt, found.map(day)))
-        .collect())
+    all.truncate(10);
+    Ok(all)
 }
 
 /// Clients that have not confirmed what serves, an environment at a time: many that hang together

@@ -8,10 +8,11 @@ mod needs;
 use domain::{prompt::Prompt, release::Consumer};
 use leptos::prelude::*;
 
-use self::calls::{Day, Overview, Recent};
+use self::calls::{Overview, Recent};
 use crate::{
     frame::use_project,
     live::use_feed,
+    monitor::{Day, day::line_and_number},
     releases::{change, confirmed, deployment_address, kind, prompt_address, roll_back_address},
     ui::{Empty, Glyph, Icon, LoadedPage, Nobody, PageHeader, RelativeTime, TableWrap},
 };
@@ -293,14 +294,6 @@ fn day_cells(project: &str, prompt: &Prompt, day: Option<&Day>) -> impl IntoView
         <td data-rank="2"><span class="day">{line_and_number(day.latency_line, day.latency)}</span></td>
     }
     .into_any()
-}
-
-/// A line and the number it comes to. The line says nothing that the number does not.
-fn line_and_number(line: String, number: String) -> impl IntoView {
-    view! {
-        <span class="day-line" aria-hidden="true" inner_html=line></span>
-        <span class="num">{number}</span>
-    }
 }
 
 fn prompt_row(

@@ -2,6 +2,7 @@
 //! cost and opinions over a window, with what was released meanwhile; and two versions side by side.
 
 mod calls;
+pub mod day;
 #[cfg(feature = "ssr")]
 mod gather;
 #[cfg(feature = "ssr")]
@@ -16,4 +17,5 @@ mod tab;
 #[cfg(feature = "ssr")]
 pub mod words;
 
+pub use day::Day;
 pub use tab::{MonitorTab, Monitoring};

@@ -11,8 +11,8 @@ use super::{
     comparison::compare,
     links::{ListQuery, Order},
     shapes::{
-        CompareView, Compared, EditView, HeadView, ListView, Live, SaveOutcome, SettingsView, Use,
-        VersionsView,
+        CompareView, Compared, EditView, HeadView, LastGate, ListView, Listed, Live, SaveOutcome,
+        SettingsView, Use, VersionsView,
     },
     tree::Folder,
 };
@@ -45,7 +45,7 @@ pub async fn list(cx: &Cx, query: &ListQuery) -> Result<ListView, UiError> {
     let tags = store::prompts::tags(&cx.store, &cx.actor).await?;
     let environments = store::environments::list(&cx.store, &cx.actor).await?;
     Ok(ListView {
-        prompts: listing.items,
+        prompts: standing(cx, listing.items).await?,
         next_cursor: listing.next_cursor,
         environments: environments
             .into_iter()
@@ -62,6 +62,25 @@ pub async fn list(cx: &Cx, query: &ListQuery) -> Result<ListView, UiError> {
         public_url: cx.public_url.to_string(),
         now: cx.now,
     })
+}
+
+/// Prompts of a page with what the gate said of them last, and what they did in the last day.
+async fn standing(cx: &Cx, prompts: Vec<Prompt>) -> Result<Vec<Listed>, UiError> {
+    let mut days = crate::monitor::day::of(cx, &prompts).await?;
+    let names: Vec<_> = prompts.iter().map(|prompt| prompt.name.clone()).collect();
+    let gates = store::gates::last(&cx.store, &cx.actor, &names).await?;
+    Ok(prompts
+        .into_iter()
+        .map(|prompt| Listed {
+            gate: gates.get(&prompt.name).map(|last| LastGate {
+                version: last.version,
+                run: last.run,
+                verdict: last.verdict,
+            }),
+            day: days.remove(&prompt.name),
+            prompt,
+        })
+        .collect())
 }
 
 pub async fn head(cx: &Cx, name: &str) -> Result<HeadView, UiError> {
@@ -86,8 +105,10 @@ pub async fn head(cx: &Cx, name: &str) -> Result<HeadView, UiError> {
             })
         }
     };
+    let report_to = store::suites::main_of(&cx.store, &cx.actor, &prompt.name).await?;
     Ok(HeadView {
         prompt,
+        report_to,
         live,
         public_url: cx.public_url.to_string(),
         now: cx.now,

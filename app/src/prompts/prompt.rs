@@ -23,6 +23,7 @@ use crate::{
     monitor::{MonitorTab, Monitoring},
     releases::{History, ReleasesTab},
     runs::{Evals, EvalsTab},
+    suites,
     ui::{ErrorPage, ErrorView, Glyph, Heading, Icon, RelativeTime, Tab, Tabs, Tag, Who},
 };
 
@@ -157,6 +158,10 @@ fn Header(here: Here, head: HeadView) -> impl IntoView {
             <a class="btn" href=links::tab(&project, &name, "edit")><Icon glyph=Glyph::Edit/>"Edit"</a>
         }
     });
+    let report = membership.may(Permission::RunEvals).then(|| {
+        let href = suites::links::report(&project, &name, head.report_to);
+        view! { <a class="btn" data-kind="quiet" href=href><Icon glyph=Glyph::Warn/>"Report a problem"</a> }
+    });
     // Production first: that is the one that hurts.
     let back = prompt
         .serving
@@ -194,7 +199,7 @@ fn Header(here: Here, head: HeadView) -> impl IntoView {
                 <Heading text=name.clone()/>
                 <div class="row">{description}{tags}</div>
             </div>
-            <div class="actions">{edit}{back}</div>
+            <div class="actions">{report}{edit}{back}</div>
             <dl class="bar">{live}{also}</dl>
         </header>
     }

@@ -6,18 +6,42 @@ use domain::{
     actor::Who,
     cache::{budget::CacheSettings, estimate::Estimate},
     content::Content,
+    gate::Verdict,
+    id::{RunId, SuiteId},
     prompt::{Environment, FullVersion, Prompt, Serving, Version},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{comparison::Comparison, tree::Folder};
-use crate::runs::shapes::LastRun;
+use crate::{monitor::Day, runs::shapes::LastRun};
+
+/// A prompt with how it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Listed {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// What the gate said last; none where it was never asked.
+    pub gate: Option<LastGate>,
+    /// Its last 24 hours in production; none where nobody called.
+    pub day: Option<Day>,
+}
+
+/// What the gate said last of a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastGate {
+    /// Of which version.
+    pub version: i32,
+    /// The run it looked at.
+    pub run: RunId,
+    /// What it said.
+    pub verdict: Verdict,
+}
 
 /// The list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListView {
     /// One page of rows.
-    pub prompts: Vec<Prompt>,
+    pub prompts: Vec<Listed>,
     /// Where the next page starts.
     pub next_cursor: Option<String>,
     /// The environments' names, in the order of columns.
@@ -59,6 +83,8 @@ pub struct HeadView {
     pub prompt: Prompt,
     /// What serves production, with its hash and its clients.
     pub live: Option<Live>,
+    /// The suite that a problem with it is reported to; none where it has none.
+    pub report_to: Option<SuiteId>,
     /// The address of this server.
     pub public_url: String,
     /// When this was read.

@@ -1,47 +1,41 @@
 //! On the server: gathers what the pages of runs show. No rule is decided here.
 
-use std::collections::HashMap;
+mod launching;
+mod rows;
 
 use chrono::TimeDelta;
 use domain::{
-    diff::text_diff,
     gate::{self, CasePair, GatePolicy},
-    id::{CaseId, RunId, SuiteId},
+    id::{RunId, SuiteId},
     page::{Listing, PageRequest},
     prompt::PromptName,
     run::{Change, Run, RunStatus, rate},
 };
 use store::{
     gates::Gate,
-    runs::{
-        self, Filter, compare,
-        results::{self, Answer, Which},
-    },
+    runs::{self, Filter, compare, results},
 };
 
 use super::{
-    links::{ListQuery, RunQuery, Show},
+    links::{ListQuery, RunQuery},
     shapes::{
-        Before, EvalsView, GateOf, GateRow, Judged, LastRun, LaunchView, Pace, Row, RuleOf,
-        RunView, RunsView, SuiteChoice, Totals, Trouble,
+        EvalsView, GateOf, GateRow, Judged, LastRun, Pace, RuleOf, RunView, RunsView, Totals,
     },
 };
-use crate::{context::Cx, error::UiError, prompts::words::written};
+use crate::{context::Cx, error::UiError};
+use launching::launch;
+use rows::rows;
+
+pub use launching::suites;
 
 /// Runs on a page.
 const RUNS: &str = "30";
-/// Results on a page: each comes with what was asked and answered, twice.
-const RESULTS: &str = "25";
 /// Suites, versions and baselines offered.
 const MAX_CHOICES: u16 = 200;
 /// How far back the pace is looked at, in seconds.
 const RECENT: i64 = 10;
-/// The longest text of an output or a variable on the page, in characters.
-const MAX_TEXT: usize = 20_000;
 /// Runs on a prompt's tab.
 const EVALS: u16 = 30;
-/// Cases looked at for tags to offer.
-const TAGGED: u16 = 200;
 
 pub async fn list(cx: &Cx, query: &ListQuery) -> Result<RunsView, UiError> {
     let prompt = name(&query.prompt);
@@ -74,116 +68,6 @@ pub async fn list(cx: &Cx, query: &ListQuery) -> Result<RunsView, UiError> {
         launch,
         now: cx.now,
     })
-}
-
-/// Suites to choose from, of all prompts or of one.
-pub async fn suites(cx: &Cx, prompt: Option<&PromptName>) -> Result<Vec<SuiteChoice>, UiError> {
-    let page = PageRequest::first(MAX_CHOICES);
-    let suites = store::suites::list(&cx.store, &cx.actor, prompt, &page).await?;
-    Ok(suites
-        .items
-        .into_iter()
-        .map(|suite| SuiteChoice {
-            id: suite.id,
-            name: suite.name,
-            prompt: suite.prompt,
-            n_cases: suite.n_cases,
-            revision: suite.revision,
-        })
-        .collect())
-}
-
-async fn launch(
-    cx: &Cx,
-    query: &ListQuery,
-    prompt: Option<PromptName>,
-    suite: Option<SuiteId>,
-    all: &[SuiteChoice],
-) -> Result<LaunchView, UiError> {
-    let prompt = match (prompt, suite) {
-        (Some(prompt), _) => Some(prompt),
-        (None, Some(suite)) => store::suites::find(&cx.store, &cx.actor, suite)
-            .await?
-            .map(|suite| suite.prompt),
-        (None, None) => None,
-    };
-    let Some(prompt) = prompt else {
-        return Ok(LaunchView {
-            prompt: None,
-            suites: all.to_vec(),
-            suite: None,
-            versions: Vec::new(),
-            version: None,
-            tags: Vec::new(),
-            providers: Vec::new(),
-            trouble: None,
-        });
-    };
-    let found = store::prompts::find(&cx.store, &cx.actor, &prompt)
-        .await?
-        .ok_or_else(|| missing("prompt"))?;
-    let suites = suites(cx, Some(&prompt)).await?;
-    let suite = suites
-        .iter()
-        .find(|one| Some(one.id) == suite)
-        .or(suites.first())
-        .map(|suite| suite.id);
-    let choices = PageRequest::first(MAX_CHOICES);
-    let versions = store::versions::list(&cx.store, &cx.actor, &prompt, &choices)
-        .await?
-        .items;
-    let version = query.version.or(found.latest_version);
-    let trouble = match version {
-        None => None,
-        Some(number) => trouble(cx, &prompt, number).await?,
-    };
-    let tags = match suite {
-        None => Vec::new(),
-        Some(suite) => tags(cx, suite).await?,
-    };
-    Ok(LaunchView {
-        prompt: Some(prompt),
-        suites,
-        suite,
-        versions,
-        version,
-        tags,
-        providers: providers(cx).await?,
-        trouble,
-    })
-}
-
-async fn providers(cx: &Cx) -> Result<Vec<String>, UiError> {
-    let found = store::providers::list(&cx.store, &cx.actor).await?;
-    Ok(found.into_iter().map(|provider| provider.name).collect())
-}
-
-/// What launching would refuse, said before anybody fills in a form.
-async fn trouble(cx: &Cx, prompt: &PromptName, number: i32) -> Result<Option<Trouble>, UiError> {
-    let version = store::versions::find(&cx.store, &cx.actor, prompt, number)
-        .await?
-        .ok_or_else(|| missing("version"))?;
-    let Some(model) = version.content.model else {
-        return Ok(Some(Trouble::NoModel));
-    };
-    let providers = store::providers::list(&cx.store, &cx.actor).await?;
-    let is_there = providers
-        .iter()
-        .any(|provider| provider.name == model.provider);
-    Ok((!is_there).then_some(Trouble::NoProvider(model.provider)))
-}
-
-async fn tags(cx: &Cx, suite: SuiteId) -> Result<Vec<String>, UiError> {
-    let page = PageRequest::first(TAGGED);
-    let cases = store::suites::cases(&cx.store, &cx.actor, suite, None, None, &page).await?;
-    let mut tags: Vec<String> = cases
-        .items
-        .into_iter()
-        .flat_map(|case| case.case.tags)
-        .collect();
-    tags.sort();
-    tags.dedup();
-    Ok(tags)
 }
 
 pub async fn run(cx: &Cx, id: &str, query: &RunQuery) -> Result<RunView, UiError> {
@@ -348,144 +232,6 @@ async fn judge(
     }))
 }
 
-async fn rows(
-    cx: &Cx,
-    run: &Run,
-    baseline: Option<&Run>,
-    query: &RunQuery,
-) -> Result<(Vec<Row>, Option<String>), UiError> {
-    let page = page(RESULTS, &query.cursor)?;
-    let (store, by) = (&cx.store, &cx.actor);
-    let (answers, next_cursor) = if let Some((change, baseline)) = change(query.show).zip(baseline)
-    {
-        let cases = compare::cases(store, by, baseline.id, run.id, Some(change), &page).await?;
-        let ids: Vec<CaseId> = cases.items.iter().map(|case| case.case).collect();
-        let answers = results::of_cases(store, by, run.id, &ids).await?;
-        (answers, cases.next_cursor)
-    } else {
-        let which = match query.show {
-            Show::Passed => Which::Passed,
-            Show::Failed => Which::Failed,
-            Show::Errors => Which::Errors,
-            Show::All | Show::Lost | Show::Gained | Show::BothPass | Show::BothFail => Which::All,
-        };
-        let answers = results::list(store, by, run.id, which, None, &page).await?;
-        (answers.items, answers.next_cursor)
-    };
-    let mut ids: Vec<CaseId> = answers.iter().map(|answer| answer.result.case).collect();
-    ids.dedup();
-    let before = match baseline {
-        None => HashMap::new(),
-        Some(baseline) => by_case(results::of_cases(store, by, baseline.id, &ids).await?),
-    };
-    // A case passes by the majority of its repeats, and a page may hold only some of them.
-    let after = if baseline.is_some() && run.options.repeats > 1 {
-        by_case(results::of_cases(store, by, run.id, &ids).await?)
-    } else {
-        HashMap::new()
-    };
-    let rows = answers
-        .into_iter()
-        .map(|answer| {
-            let case = answer.result.case;
-            let before = before.get(&case).map(Vec::as_slice);
-            let passes = match after.get(&case) {
-                Some(repeats) => majority(repeats).0,
-                None => answer.result.passed,
-            };
-            row(answer, passes, before, baseline.is_some())
-        })
-        .collect();
-    Ok((rows, next_cursor))
-}
-
-const fn change(show: Show) -> Option<Change> {
-    match show {
-        Show::Lost => Some(Change::Lost),
-        Show::Gained => Some(Change::Gained),
-        Show::BothPass => Some(Change::BothPass),
-        Show::BothFail => Some(Change::BothFail),
-        Show::All | Show::Passed | Show::Failed | Show::Errors => None,
-    }
-}
-
-fn by_case(answers: Vec<Answer>) -> HashMap<CaseId, Vec<Answer>> {
-    let mut found: HashMap<CaseId, Vec<Answer>> = HashMap::new();
-    for answer in answers {
-        found.entry(answer.result.case).or_default().push(answer);
-    }
-    found
-}
-
-fn majority(repeats: &[Answer]) -> (bool, f64) {
-    let passes: Vec<bool> = repeats.iter().map(|answer| answer.result.passed).collect();
-    gate::majority(&passes)
-}
-
-fn row(answer: Answer, passes: bool, before: Option<&[Answer]>, is_compared: bool) -> Row {
-    let Answer { case, result } = answer;
-    let majority = before.map(majority);
-    // The same repeat, so that what is shown side by side was asked the same way.
-    let twin = before.and_then(|repeats| {
-        repeats
-            .iter()
-            .find(|one| one.result.repeat == result.repeat)
-            .or(repeats.first())
-    });
-    let output = result.output.as_deref().map(cut);
-    let before = twin.map(|twin| Before {
-        passed: twin.result.passed,
-        output: twin.result.output.as_deref().map(cut),
-        error: twin.result.error.clone(),
-    });
-    let difference = match (&before, &output) {
-        (
-            Some(Before {
-                output: Some(old), ..
-            }),
-            Some(new),
-        ) if old != new => Some(text_diff(old, new)),
-        _ => None,
-    };
-    let input = case
-        .variables
-        .iter()
-        .chain(&case.placeholders)
-        .map(|(name, value)| (name.clone(), cut(&written(value))))
-        .collect();
-    Row {
-        case: result.case,
-        position: result.position,
-        repeat: result.repeat,
-        change: is_compared.then(|| Change::of(majority.map(|(passed, _)| passed), passes)),
-        must_pass: case.must_pass,
-        is_flaky: majority.is_some_and(|(_, flake_rate)| flake_rate > 0.0),
-        note: case.note,
-        tags: case.tags,
-        input,
-        expected: case.expected.as_ref().map(|value| cut(&written(value))),
-        passed: result.passed,
-        score: result.score,
-        scores: result.scores,
-        output,
-        tool_calls: result
-            .tool_calls
-            .filter(|calls| !calls.is_empty())
-            .map(|calls| crate::prompts::words::pretty(&calls.into())),
-        error: result.error,
-        before,
-        difference,
-        latency_ms: result.latency_ms,
-        ttft_ms: result.ttft_ms,
-        input_tokens: result.input_tokens,
-        output_tokens: result.output_tokens,
-        cache_read_tokens: result.cache_read_tokens,
-        cost_usd: result.cost_usd,
-        finish_reason: result.finish_reason,
-        answered_by: result.answered_by,
-    }
-}
-
 /// A prompt's latest runs and its gates.
 pub async fn evals(cx: &Cx, prompt: &str) -> Result<EvalsView, UiError> {
     let name = name(prompt).ok_or_else(|| missing("prompt"))?;
@@ -564,14 +310,6 @@ pub async fn last_runs(
             }
         })
         .collect())
-}
-
-/// A text as far as a page shows it.
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_TEXT) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…\n\n(cut here; the API has the whole)", &text[..end]),
-    }
 }
 
 /// A name from an address; none if it cannot be one.

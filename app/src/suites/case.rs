@@ -100,6 +100,7 @@ fn Shown(place: Place, shown: CaseView, desk: Desk) -> impl IntoView {
     let back = links::cases(&place.project, place.id, &query);
     let may_write = use_membership().may(Permission::RunEvals) && !shown.is_past;
     let title = match &shown.kept {
+        None if shown.is_report => "Report a problem".to_owned(),
         None => "New case".to_owned(),
         Some(kept) => format!("Case {}", kept.position),
     };
@@ -108,10 +109,10 @@ fn Shown(place: Place, shown: CaseView, desk: Desk) -> impl IntoView {
     });
     let foot = if may_write {
         let is_busy = move || desk.save.pending().get().then_some("true");
-        let verb = if shown.kept.is_some() {
-            "Save case"
-        } else {
-            "Add case"
+        let verb = match shown.kept {
+            Some(_) => "Save case",
+            None if shown.is_report => "Report",
+            None => "Add case",
         };
         let remove = shown.kept.is_some().then(|| {
             view! {
@@ -130,6 +131,16 @@ fn Shown(place: Place, shown: CaseView, desk: Desk) -> impl IntoView {
         view! { <a class="btn" href=back.clone() data-noscroll="">"Close"</a> }.into_any()
     };
     let is_new = shown.kept.is_none();
+    let report = shown.is_report.then(|| {
+        let suite = shown.suite.name.clone();
+        view! {
+            <input type="hidden" name="form[is_report]" value="true"/>
+            <p class="note">
+                "What the prompt was called with, and what should have come back. It becomes a case of "
+                <b>{suite}</b>", so that no version after it makes the same mistake unseen."
+            </p>
+        }
+    });
     view! {
         <Sheet id="case" is_wide=true back>
             <ActionForm action=desk.save attr:class="dialog-form">
@@ -140,6 +151,7 @@ fn Shown(place: Place, shown: CaseView, desk: Desk) -> impl IntoView {
                     <input type="hidden" name="suite" value=place.id.to_string()/>
                     {shown.kept.as_ref().map(seen)}
                     {return_to(&query)}
+                    {report}
                     <Fields shown may_write error=desk.error/>
                 </div>
                 <footer class="dialog-foot">{foot}</footer>

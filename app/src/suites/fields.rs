@@ -56,6 +56,11 @@ pub fn Fields(shown: CaseView, may_write: bool, error: Signal<Option<UiError>>) 
         .as_ref()
         .map(|case| case.note.clone())
         .unwrap_or_default();
+    let (note_label, note_hint) = if shown.is_report {
+        ("What went wrong", "What came back instead, who noticed.")
+    } else {
+        ("Note", "What this case is about, for people.")
+    };
     let own = case
         .as_ref()
         .filter(|case| !case.scorers.is_empty())
@@ -94,7 +99,7 @@ pub fn Fields(shown: CaseView, may_write: bool, error: Signal<Option<UiError>>) 
             </div>
         </fieldset>
         {text("tags", "Other tags", "With commas between them.", tags, may_write, error)}
-        {text("note", "Note", "What this case is about, for people.", note, may_write, error)}
+        {text("note", note_label, note_hint, note, may_write, error)}
         <details open=move || has_more || is_refused(error)>
             <summary class="disclosure"><Icon glyph=Glyph::ChevronRight/>"Own scorers, placeholders, more variables"</summary>
             <div class="stack">

@@ -98,7 +98,11 @@ pub fn read_case(
             Err(error) => errors.push(error),
         }
     }
-    let origin = before.map_or(Origin::Manual, |case| case.origin);
+    let origin = match before {
+        Some(case) => case.origin,
+        None if form.is_report => Origin::Report,
+        None => Origin::Manual,
+    };
     match Case::parse(&members, origin) {
         Ok(case) if errors.is_empty() => Ok(case),
         Ok(_) => Err(errors),
@@ -334,6 +338,21 @@ mod tests {
         submitted.expected_is_json = true;
         let after = read_case(&submitted, &[], Some(&before)).unwrap();
         assert_eq!(json!(after), json!(before));
+    }
+
+    #[test]
+    fn a_case_keeps_where_it_came_from() {
+        let mut submitted = form(&[]);
+        submitted.expected = "yes".to_owned();
+        let manual = read_case(&submitted, &[], None).unwrap();
+        submitted.is_report = true;
+        let report = read_case(&submitted, &[], None).unwrap();
+        assert_eq!(
+            (manual.origin, report.origin),
+            (Origin::Manual, Origin::Report)
+        );
+        let changed = read_case(&submitted, &[], Some(&manual)).unwrap();
+        assert_eq!(changed.origin, Origin::Manual);
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub async fn case(
     let suite = suite(cx, id).await?;
     let revision = revision.filter(|revision| *revision < suite.revision);
     let kept = match opened {
-        Opened::New => None,
+        Opened::New | Opened::Report => None,
         Opened::At(place) => Some(
             at(cx, suite.id, place, revision)
                 .await?
@@ -120,6 +120,7 @@ pub async fn case(
         suite,
         kept,
         is_past: revision.is_some(),
+        is_report: opened == Opened::Report,
     })
 }
 

@@ -77,6 +77,8 @@ impl CaseQuery {
 pub enum Opened {
     /// One that is being written.
     New,
+    /// A problem that is being reported, which becomes one.
+    Report,
     /// The case in this place.
     At(i32),
 }
@@ -86,6 +88,7 @@ impl Opened {
     pub fn read(params: &ParamsMap) -> Option<Self> {
         match params.get("case")?.as_str() {
             "new" => Some(Self::New),
+            "report" => Some(Self::Report),
             text => text.parse().ok().map(Self::At),
         }
     }
@@ -118,6 +121,7 @@ pub fn opened(project: &str, id: SuiteId, query: &CaseQuery, case: Option<Opened
     let case = match case {
         None => String::new(),
         Some(Opened::New) => "new".to_owned(),
+        Some(Opened::Report) => "report".to_owned(),
         Some(Opened::At(place)) => place.to_string(),
     };
     with_query(
@@ -129,6 +133,14 @@ pub fn opened(project: &str, id: SuiteId, query: &CaseQuery, case: Option<Opened
             ("case", &case),
         ],
     )
+}
+
+/// Where a problem with a prompt is reported: in its suite, or where it gets its first one.
+pub fn report(project: &str, prompt: &str, suite: Option<SuiteId>) -> String {
+    match suite {
+        Some(id) => opened(project, id, &CaseQuery::default(), Some(Opened::Report)),
+        None => format!("{}&new=1", suites(project, prompt, "")),
+    }
 }
 
 /// A file with all cases.

@@ -107,10 +107,13 @@ pub struct CaseView {
     pub variables: Vec<VariableField>,
     /// Whether it is shown as it was at an earlier revision.
     pub is_past: bool,
+    /// Whether a problem is being reported.
+    pub is_report: bool,
 }
 
 /// A case as it is submitted: texts, as forms have them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a form has a box for each")]
 pub struct CaseForm {
     /// The values by name.
     #[serde(default)]
@@ -121,6 +124,9 @@ pub struct CaseForm {
     /// What is expected.
     #[serde(default)]
     pub expected: String,
+    /// Whether it reports a problem; of a new case only.
+    #[serde(default)]
+    pub is_report: bool,
     /// Whether that is JSON rather than text.
     #[serde(default)]
     pub expected_is_json: bool,

@@ -1,10 +1,12 @@
 //! The gate: a candidate's run held against a baseline's, judged by a policy once both are there.
 
+mod latest;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     actor::{Actor, Permission, Who},
     content::ContentHash,
-    gate::{Ended, GatePolicy, GateVerdict, Verdict},
+    gate::{Ended, GatePolicy, GateVerdict},
     id::{EnvironmentId, ProjectId, PromptId, RunId, SuiteId},
     prompt::{PRODUCTION, PromptName},
     release::MAX_AGE_HOURS,
@@ -18,6 +20,8 @@ use crate::{
     runs::{self, Subject, compare},
     tx::Command,
 };
+
+pub use latest::{Failing, Last, failing, last};
 
 /// A gate that was asked.
 #[derive(Clone, Debug)]
@@ -70,58 +74,6 @@ pub async fn find(store: &Store, by: &Actor, run: RunId) -> Result<Option<Gate>>
         decided_at: row.decided_at,
         status: (row.status, row.baseline_status),
     }))
-}
-
-/// A newest version that its gate refused.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Failing {
-    /// The prompt.
-    pub prompt: PromptName,
-    /// Its newest version.
-    pub version: i32,
-    /// The candidate's run.
-    pub run: RunId,
-    /// What was found.
-    pub verdict: GateVerdict,
-    /// When.
-    pub decided_at: DateTime<Utc>,
-}
-
-/// The prompts whose newest version failed its last gate and serves production nowhere, the last
-/// decided first.
-pub async fn failing(store: &Store, by: &Actor) -> Result<Vec<Failing>> {
-    by.may(Permission::ReadEvals)?;
-    let rows = sqlx::query!(
-        r#"select prompt.name as "prompt: PromptName", version.number as version, last.run_id as "run: RunId",
-                  last.verdict as "verdict!: Json<GateVerdict>", last.decided_at as "decided_at!"
-           from prompt
-           join version on version.prompt_id = prompt.prompt_id and version.number = prompt.latest_number
-           join lateral (
-               select gate.run_id, verdict, decided_at
-               from gate join run using (run_id)
-               where run.prompt_id = prompt.prompt_id and run.content_hash = version.content_hash
-                 and verdict is not null
-               order by decided_at desc, gate.run_id desc
-               limit 1
-           ) as last on true
-           where prompt.project_id = $1 and last.verdict ->> 'verdict' = $2 and version.status <> 'active'
-           order by last.decided_at desc
-           limit 20"#,
-        by.project.0,
-        Verdict::Fail.word(),
-    )
-    .fetch_all(&store.pool)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Failing {
-            prompt: row.prompt,
-            version: row.version,
-            run: row.run,
-            verdict: row.verdict.0,
-            decided_at: row.decided_at,
-        })
-        .collect())
 }
 
 /// A prompt's gate in an environment.

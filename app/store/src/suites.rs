@@ -1,6 +1,8 @@
 //! Suites of golden cases. Every change makes a revision; what a suite held at any of them can
 //! be read again, so that a run names exactly what it ran.
 
+mod of_prompt;
+
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission, Who},
@@ -13,6 +15,8 @@ use serde_json::{Value, json};
 use sqlx::types::Json;
 
 use crate::{Error, Result, Store, error::OnConstraint, new_id, prompts, tx::Command};
+
+pub use of_prompt::main_of;
 
 /// A page of suites by name, of all prompts or of one.
 pub async fn list(

@@ -94,7 +94,7 @@ async fn seed(url: &str, world: &World) -> anyhow::Result<f64> {
         copy("made.prompt_id", "hour", "1 hour", &all(90 * 24)),
         copy("made.prompt_id", "day", "1 day", &all(90)),
         copy(other, "minute", "1 minute", &others(360)),
-        copy(other, "hour", "1 hour", &others(30 * 24)),
+        copy(other, "hour", "1 hour", &others(90 * 24)),
         copy(other, "day", "1 day", &others(90)),
     ] {
         sqlx::query(AssertSqlSafe(statement))

@@ -1,8 +1,12 @@
 //! How a prompt's history is told: one JSON file for each, in which a version is written as what
 //! it changed. Here that becomes whole contents and a list of steps in the order of time.
 
-use anyhow::{Context, bail, ensure};
-use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
+mod patch;
+#[cfg(test)]
+mod tests;
+
+use anyhow::{Context, ensure};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     content::Content,
     prompt::{PRODUCTION, PromptName},
@@ -11,6 +15,9 @@ use domain::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+pub use patch::moment;
+use patch::{change_variable, join_lines, merge, text_of};
 
 use super::{
     drift,
@@ -423,216 +430,5 @@ impl Edit {
             }
         }
         Ok(())
-    }
-}
-
-fn text_of(messages: &mut [Value], index: usize) -> anyhow::Result<&mut String> {
-    match messages
-        .get_mut(index)
-        .and_then(|message| message.get_mut("content"))
-    {
-        Some(Value::String(text)) => Ok(text),
-        _ => bail!("message {index} has no text"),
-    }
-}
-
-/// Contents may be written as lists of lines.
-fn join_lines(messages: &mut Value) -> anyhow::Result<()> {
-    for message in messages.as_array_mut().context("messages are a list")? {
-        if let Some(content) = message.get_mut("content")
-            && content.is_array()
-        {
-            let lines: Lines = serde_json::from_value(content.take())?;
-            *content = Value::String(lines.text());
-        }
-    }
-    Ok(())
-}
-
-fn merge(members: &mut Map<String, Value>, changes: Map<String, Value>) {
-    for (name, value) in changes {
-        if value.is_null() {
-            members.shift_remove(&name);
-        } else {
-            members.insert(name, value);
-        }
-    }
-}
-
-fn change_variable(variables: &mut Vec<Value>, name: &str, change: Value) -> anyhow::Result<()> {
-    let place = variables
-        .iter()
-        .position(|variable| variable["name"] == name);
-    match (place, change) {
-        (Some(place), Value::Null) => {
-            variables.remove(place);
-        }
-        (Some(place), Value::Object(changes)) => {
-            if let Value::Object(members) = &mut variables[place] {
-                merge(members, changes);
-            }
-        }
-        (None, Value::Object(changes)) => {
-            let mut members = Map::new();
-            members.insert("name".to_owned(), Value::String(name.to_owned()));
-            members.extend(changes);
-            variables.push(Value::Object(members));
-        }
-        (_, change) => bail!("{name} cannot become {change}"),
-    }
-    Ok(())
-}
-
-/// `88d 09:14` is that time of day (UTC) so many days ago; `3h` and `25m` are counted back from now.
-pub fn moment(text: &str, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
-    let told = || -> Option<DateTime<Utc>> {
-        if let Some(hours) = text.strip_suffix('h') {
-            return Some(now - TimeDelta::hours(hours.parse().ok()?));
-        }
-        if let Some(minutes) = text.strip_suffix('m') {
-            return Some(now - TimeDelta::minutes(minutes.parse().ok()?));
-        }
-        let (days, time) = text.split_once("d ")?;
-        let time = NaiveTime::parse_from_str(time, "%H:%M").ok()?;
-        let day = now
-            .date_naive()
-            .checked_sub_days(Days::new(days.parse().ok()?))?;
-        // Nobody works on the full minute.
-        let seconds = time.signed_duration_since(NaiveTime::MIN).num_minutes() * 37 % 60;
-        Some(day.and_time(time).and_utc() + TimeDelta::seconds(seconds))
-    };
-    told().with_context(|| format!("{text:?} is not a moment"))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use domain::{lint, template};
-
-    use super::*;
-
-    fn at(hour: u32, minute: u32) -> DateTime<Utc> {
-        let day = chrono::NaiveDate::from_ymd_opt(2026, 3, 14).unwrap();
-        day.and_hms_opt(hour, minute, 0).unwrap().and_utc()
-    }
-
-    #[test]
-    fn every_content_is_one_and_every_history_happened_in_order_whatever_the_hour() {
-        for now in [at(0, 5), at(11, 30), at(23, 55)] {
-            let steps = steps(now).unwrap();
-            let mut latest: HashMap<String, Vec<&Content>> = HashMap::new();
-            for step in &steps {
-                assert!(step.at <= now, "{step:?}");
-                match &step.action {
-                    Action::Prompt { name, .. } => {
-                        assert!(latest.insert(name.to_string(), Vec::new()).is_none());
-                    }
-                    Action::Version {
-                        prompt, content, ..
-                    } => {
-                        for include in content.includes() {
-                            let version = usize::try_from(include.version).unwrap();
-                            assert!(
-                                latest[&include.name].len() >= version,
-                                "{prompt} uses {include} before it exists"
-                            );
-                        }
-                        let versions = latest.get_mut(prompt.as_str()).unwrap();
-                        assert!(
-                            versions
-                                .last()
-                                .is_none_or(|last| last.hash() != content.hash()),
-                            "{prompt} {} changes nothing",
-                            versions.len() + 1
-                        );
-                        versions.push(content);
-                    }
-                    Action::Status {
-                        prompt, version, ..
-                    } => {
-                        assert!(
-                            latest[prompt.as_str()].len() >= usize::try_from(*version).unwrap()
-                        );
-                    }
-                    Action::Plan(tale) | Action::Start(tale) => {
-                        for arm in tale.plan().unwrap().arms {
-                            let n_versions = latest[tale.prompt].len();
-                            assert!(n_versions >= usize::try_from(arm.version).unwrap());
-                        }
-                    }
-                    Action::Release { prompt, kind, .. } => {
-                        let (Release::Promote(version) | Release::BreakGlass(version)) = kind
-                        else {
-                            continue;
-                        };
-                        assert!(
-                            latest[prompt.as_str()].len() >= usize::try_from(*version).unwrap(),
-                            "{prompt} releases version {version} before it exists"
-                        );
-                    }
-                    Action::Run {
-                        prompt, version, ..
-                    } => {
-                        assert!(
-                            latest[prompt.as_str()].len() >= usize::try_from(*version).unwrap(),
-                            "{prompt} runs version {version} before it exists"
-                        );
-                    }
-                    Action::Suite(_)
-                    | Action::Cases { .. }
-                    | Action::GateRule { .. }
-                    | Action::Schedule { .. }
-                    | Action::Check { .. }
-                    | Action::Guard { .. } => {}
-                }
-            }
-            assert!(latest.len() >= 14);
-            for (prompt, versions) in latest {
-                assert!(
-                    (3..=9).contains(&versions.len()),
-                    "{prompt}: {}",
-                    versions.len()
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn previews_render_and_nothing_dangerous_is_in_the_newest_versions() {
-        let mut newest = HashMap::new();
-        let mut snippets = template::Snippets::new();
-        let mut counts: HashMap<String, u32> = HashMap::new();
-        for step in steps(at(12, 0)).unwrap() {
-            if let Action::Version {
-                prompt, content, ..
-            } = step.action
-            {
-                let number = counts.entry(prompt.to_string()).or_default();
-                *number += 1;
-                let include = template::Include {
-                    name: prompt.to_string(),
-                    version: *number,
-                };
-                snippets.insert(include, (*content).clone());
-                newest.insert(prompt.to_string(), content);
-            }
-        }
-        for (prompt, content) in newest {
-            let composed = template::compose("content", &prompt, &content, &snippets).unwrap();
-            for variable in composed.declared() {
-                assert!(
-                    variable.example.is_some() || !variable.is_required(),
-                    "{prompt}: {} has no example",
-                    variable.name
-                );
-            }
-            for finding in lint::lint(&composed) {
-                assert!(
-                    finding.severity < lint::Severity::Danger,
-                    "{prompt}: {finding:?}"
-                );
-            }
-        }
     }
 }

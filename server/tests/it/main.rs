@@ -22,6 +22,7 @@ mod lists;
 mod llm_faults;
 mod llm_wire;
 mod otlp;
+mod pages;
 mod postgres;
 mod promotions;
 mod races;

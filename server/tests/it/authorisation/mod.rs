@@ -1,17 +1,18 @@
 //! Who may do what: every route with every kind of caller. The list of routes is the API's own
 //! description, so a route without a row here fails.
 
+mod calls;
+mod scene;
+
 use std::collections::BTreeSet;
 
 use axum::{body::Body, http::Method};
-use domain::{
-    actor::{Role, Scope},
-    webhook::{Format, NewWebhook},
-};
+use domain::actor::{Role, Scope};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::support::{Answer, Client, TestApp, TestProject, evals, text};
+use self::scene::{Things, plan, scene};
+use crate::support::{Answer, Client, TestApp, text};
 
 /// What a route asks for.
 #[derive(Clone, Copy)]
@@ -86,13 +87,6 @@ const fn keys_only(
 
 fn nothing() -> Value {
     Value::Null
-}
-
-fn plan() -> Value {
-    json!({
-        "name": "shorter", "prompt": "support/triage", "environment": "production", "primary_metric": "resolved",
-        "arms": [{ "name": "A", "version": 2 }, { "name": "B", "version": 3 }],
-    })
 }
 
 #[rustfmt::skip]
@@ -231,21 +225,6 @@ fn rows() -> impl Iterator<Item = Row> {
         .chain(webhooks)
 }
 
-/// Things the routes' addresses name.
-struct Things {
-    deployment: String,
-    member: String,
-    key: String,
-    promotion: String,
-    suite: String,
-    case: String,
-    run: String,
-    experiment: String,
-    alert: String,
-    rule: String,
-    webhook: String,
-}
-
 impl Row {
     async fn send(&self, client: &Client, things: &Things) -> Answer {
         let (method, path) = self.route.split_once(' ').unwrap();
@@ -301,94 +280,6 @@ async fn head_only(client: &Client, method: Method, path: &str) -> Answer {
         return Answer::without_body(path, response.status());
     }
     client.get(path).await
-}
-
-async fn scene(acme: &TestProject<'_>) -> Things {
-    acme.prompt("support/triage")
-        .says("one")
-        .says("two")
-        .says("three")
-        .version(evals::content("four"))
-        .serves("production", 1)
-        .serves("production", 2)
-        .create()
-        .await;
-    let admin = acme.admin_key().await;
-    let deployments = admin.get("/api/v1/deployments").await.ok();
-    // Asks for more than anybody gives here, so that it stays open. Its name makes a key that is
-    // bound elsewhere miss what the other routes' environment is called.
-    let guarded = json!({ "policy": { "approvals": 9 } });
-    admin
-        .patch("/api/v1/environments/production", &guarded)
-        .await
-        .ok();
-    let ask = json!({ "environment": "production", "version": 3 });
-    let asked = admin
-        .post("/api/v1/prompts/support%2Ftriage/promotions", &ask)
-        .await
-        .created();
-    let open = json!({ "policy": {} });
-    admin
-        .patch("/api/v1/environments/production", &open)
-        .await
-        .ok();
-    let (suite, case) = evals::suite(&admin, "support/triage", "golden").await;
-    evals::provider(&admin, "http://127.0.0.1:9").await;
-    let body = json!({ "prompt": "support/triage", "version": 4, "suite": suite });
-    let run = admin.post("/api/v1/gate", &body).await.accepted();
-    let planned = admin.post("/api/v1/experiments", &plan()).await.created();
-    let rules = admin.get("/api/v1/alert-rules").await.ok();
-    let rule = rules["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|rule| rule["kind"] == "error_rate")
-        .unwrap()["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let alert = uuid::Uuid::new_v4();
-    sqlx::query(
-        "insert into alert (alert_id, project_id, rule_id, subject, title, sentence, href, value, first_raised_at, raised_at)
-         select $1, project_id, rule_id, 'x', 'x', 'x', '/', 1, now(), now() from alert_rule where rule_id = $2::uuid",
-    )
-    .bind(alert)
-    .bind(&rule)
-    .execute(&acme.app.pool)
-    .await
-    .unwrap();
-    let hook = NewWebhook {
-        name: "hook".to_owned(),
-        url: "https://hooks.test/".to_owned(),
-        format: Format::Json,
-        alerts: Vec::new(),
-        audit: Vec::new(),
-        enabled: true,
-    };
-    let (store, now) = (&acme.app.state().store, acme.app.now());
-    let webhook = store::webhooks::create(store, &acme.operator, &hook, &|_| Ok(vec![1]), now)
-        .await
-        .unwrap();
-    Things {
-        alert: alert.to_string(),
-        rule,
-        webhook: webhook.id.to_string(),
-        experiment: planned["id"].as_str().unwrap().to_owned(),
-        promotion: asked["id"].as_str().unwrap().to_owned(),
-        run: run["id"].as_str().unwrap().to_owned(),
-        suite,
-        case,
-        deployment: deployments["items"][0]["deployment_id"]
-            .as_str()
-            .unwrap()
-            .to_owned(),
-        member: acme.member("target@acme.test", Viewer).await.to_string(),
-        key: {
-            let body = json!({ "name": "target", "scopes": ["events:write"] });
-            let made = admin.post("/api/v1/keys", &body).await.created();
-            made["id"].as_str().unwrap().to_owned()
-        },
-    }
 }
 
 /// What one caller may and may not, all routes in one list, so that a failure shows all that differs.
