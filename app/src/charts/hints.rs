@@ -74,10 +74,23 @@ impl Series {
     }
 }
 
+/// Where a line ends, and whose it is.
+pub struct End<'a> {
+    /// In CSS pixels.
+    pub at: (f64, f64),
+    /// The line's name.
+    pub name: &'a str,
+    /// The line's colour.
+    pub ink: Ink,
+}
+
 /// How far apart names stand that are written below each other, in CSS pixels.
 const APART: f64 = 14.0;
-/// Between the end of a line and its name.
-const AIR: f64 = 8.0;
+/// Between the end of a line and its name, with a piece of the line's colour in it: a name may be
+/// moved away from its end.
+const AIR: f64 = 22.0;
+/// From where to where in it that piece goes.
+const SWATCH: (f64, f64) = (8.0, 18.0);
 /// About how wide a letter is.
 const LETTER: f64 = 6.8;
 
@@ -91,47 +104,59 @@ pub fn room_beside(sheet: &Sheet<'_>, lines: &[Line]) -> Option<f64> {
 }
 
 /// Writes the lines' names beside their ends.
-pub fn names_beside(sheet: &mut Sheet<'_>, ends: Vec<(f64, f64, &str)>, edges: (f64, f64)) {
-    for (across, up, name) in set_apart(ends, edges) {
-        sheet.word((across + AIR, up), name, Ink::Text, Anchor::Start);
+pub fn names_beside(sheet: &mut Sheet<'_>, ends: Vec<End<'_>>, edges: (f64, f64)) {
+    for end in set_apart(ends, edges) {
+        let (across, up) = end.at;
+        sheet.path(
+            &[(across + SWATCH.0, up), (across + SWATCH.1, up)],
+            end.ink,
+            1.0,
+            2.0,
+        );
+        sheet.word((across + AIR, up), end.name, Ink::Text, Anchor::Start);
     }
 }
 
 /// Writes the lines' names above their ends, or below where there is no room.
-pub fn names_above(sheet: &mut Sheet<'_>, mut ends: Vec<(f64, f64, &str)>, edges: (f64, f64)) {
-    for (_, up, _) in &mut ends {
+pub fn names_above(sheet: &mut Sheet<'_>, mut ends: Vec<End<'_>>, edges: (f64, f64)) {
+    for end in &mut ends {
+        let up = &mut end.at.1;
         *up += if *up < edges.0 + 16.0 { 14.0 } else { -12.0 };
     }
-    for (across, up, name) in set_apart(ends, edges) {
-        sheet.word((across, up), name, Ink::Text, Anchor::End);
+    for end in set_apart(ends, edges) {
+        sheet.word(end.at, end.name, Ink::Text, Anchor::End);
     }
 }
 
 /// Names moved no further than they must so that none covers another, from the top down.
-fn set_apart(mut ends: Vec<(f64, f64, &str)>, (top, bottom): (f64, f64)) -> Vec<(f64, f64, &str)> {
-    ends.sort_by(|one, other| one.1.total_cmp(&other.1));
+fn set_apart(mut ends: Vec<End<'_>>, (top, bottom): (f64, f64)) -> Vec<End<'_>> {
+    ends.sort_by(|one, other| one.at.1.total_cmp(&other.at.1));
     let mut above = top - APART;
-    for (_, up, _) in &mut ends {
-        *up = up.max(above + APART);
-        above = *up;
+    for end in &mut ends {
+        above = end.at.1.max(above + APART);
+        end.at.1 = above;
     }
     // What was pushed out below comes back, and pushes those above it.
     let mut below = bottom + APART;
-    for (_, up, _) in ends.iter_mut().rev() {
-        *up = up.min(below - APART);
-        below = *up;
+    for end in ends.iter_mut().rev() {
+        below = end.at.1.min(below - APART);
+        end.at.1 = below;
     }
     ends
 }
 
 #[cfg(test)]
 mod tests {
-    use super::set_apart;
+    use super::{End, Ink, set_apart};
 
     fn heights(ends: &[f64]) -> Vec<f64> {
-        let ends = ends.iter().map(|up| (0.0, *up, "")).collect();
-        let apart = set_apart(ends, (0.0, 100.0));
-        apart.into_iter().map(|(_, up, _)| up).collect()
+        let end = |up: &f64| End {
+            at: (0.0, *up),
+            name: "",
+            ink: Ink::Text,
+        };
+        let apart = set_apart(ends.iter().map(end).collect(), (0.0, 100.0));
+        apart.into_iter().map(|end| end.at.1).collect()
     }
 
     #[test]

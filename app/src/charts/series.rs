@@ -2,7 +2,7 @@
 
 use super::{
     Chart, Table,
-    hints::{names_above, names_beside, room_beside},
+    hints::{End, names_above, names_beside, room_beside},
     ink::Ink,
     marks::{Mark, draw_marks, hint_marks},
     moments::{moment, moments},
@@ -201,9 +201,13 @@ impl Series {
                 }
                 last = points.last().copied().or(last);
             }
-            if let Some((across, up)) = last {
-                sheet.dot((across, up), 4.0, ink);
-                ends.push((across, up, line.name.as_str()));
+            if let Some(at) = last {
+                sheet.dot(at, 4.0, ink);
+                ends.push(End {
+                    at,
+                    name: &line.name,
+                    ink,
+                });
             }
         }
         match beside {

@@ -45,10 +45,10 @@ pub fn ArmsTable(project: String, detail: ExperimentDetail) -> impl IntoView {
             view! {
                 <tr>
                     <th scope="row" data-cell="lead"><span class="arm"><span class="arm-key" data-series=(position.min(5)).to_string() aria-hidden="true"></span>{arm.name}" "{mark}</span></th>
-                    <td data-fit=""><a href=href>{format!("v{}", arm.version)}</a></td>
-                    <td data-align="end" data-fit="">{words::share(planned.weight / total)}</td>
+                    <td data-fit="" data-rank="1"><a href=href>{format!("v{}", arm.version)}</a></td>
+                    <td data-align="end" data-fit="" data-rank="1">{words::share(planned.weight / total)}</td>
                     <td data-align="end" data-fit="">{grouped(arm.units)}</td>
-                    <td data-align="end" data-fit="">{grouped(arm.successes)}</td>
+                    <td data-align="end" data-fit="" data-rank="1">{grouped(arm.successes)}</td>
                     <td data-align="end" data-fit=""><b>{rate}</b></td>
                     <td data-align="end" data-fit="">{interval}</td>
                 </tr>
@@ -67,10 +67,10 @@ pub fn ArmsTable(project: String, detail: ExperimentDetail) -> impl IntoView {
                     <thead>
                         <tr>
                             <th scope="col">"Arm"</th>
-                            <th scope="col">"Version"</th>
-                            <th scope="col" data-align="end">"Share"</th>
+                            <th scope="col" data-rank="1">"Version"</th>
+                            <th scope="col" data-align="end" data-rank="1">"Share"</th>
                             <th scope="col" data-align="end">{capital(unit)}</th>
-                            <th scope="col" data-align="end">{capital(&plan.primary_metric)}</th>
+                            <th scope="col" data-align="end" data-rank="1">{capital(&plan.primary_metric)}</th>
                             <th scope="col" data-align="end">"Rate"</th>
                             <th scope="col" data-align="end">{format!("{:.0} % interval", (1.0 - plan.alpha) * 100.0)}</th>
                         </tr>
@@ -162,8 +162,8 @@ pub fn Guardrails(results: Results) -> impl IntoView {
                 <tr>
                     <th scope="row" data-cell="lead">{one.metric.clone()}" "<span class="muted">{one.arm.clone()}</span></th>
                     <td data-fit=""><Badge tone=tone><Icon glyph=glyph(tone)/>{word}</Badge></td>
-                    <td data-align="end" data-fit="">{number(one.control_mean)}</td>
-                    <td data-align="end" data-fit="">{number(one.mean)}</td>
+                    <td data-align="end" data-fit="" data-rank="1">{number(one.control_mean)}</td>
+                    <td data-align="end" data-fit="" data-rank="1">{number(one.mean)}</td>
                     <td data-align="end" data-fit="">{bounds(one)}</td>
                     <td data-align="end" data-fit="">{words::tolerated(one)}</td>
                 </tr>
@@ -192,8 +192,8 @@ pub fn Guardrails(results: Results) -> impl IntoView {
                         <tr>
                             <th scope="col">"Metric"</th>
                             <th scope="col">"State"</th>
-                            <th scope="col" data-align="end">"Control"</th>
-                            <th scope="col" data-align="end">"Challenger"</th>
+                            <th scope="col" data-align="end" data-rank="1">"Control"</th>
+                            <th scope="col" data-align="end" data-rank="1">"Challenger"</th>
                             <th scope="col" data-align="end">"Worse by"</th>
                             <th scope="col" data-align="end">"Tolerated"</th>
                         </tr>

@@ -258,11 +258,11 @@ fn prompts(project: &str, overview: &Overview) -> impl IntoView + use<> {
                         <tr>
                             <th scope="col">"Prompt"</th>
                             <th scope="col" data-align="end">"Active"</th>
-                            <th scope="col" data-align="end">"Newest"</th>
+                            <th scope="col" data-align="end" data-rank="1">"Newest"</th>
                             <th scope="col">"Requests"</th>
                             <th scope="col">"Success"</th>
                             <th scope="col" data-rank="2">"Latency p95"</th>
-                            <th scope="col" data-align="end">"Changed"</th>
+                            <th scope="col" data-align="end" data-rank="1">"Changed"</th>
                         </tr>
                     </thead>
                     <tbody>{rows}</tbody>
@@ -310,9 +310,9 @@ fn prompt_row(
         <tr>
             <th scope="row">{prompt_link(project, &prompt.name)}</th>
             <td data-align="end">{version(prompt.active_version)}</td>
-            <td data-align="end">{version(prompt.latest_version)}</td>
+            <td data-align="end" data-rank="1">{version(prompt.latest_version)}</td>
             {day_cells(project, prompt, day)}
-            <td data-align="end"><RelativeTime at=prompt.changed_at now=overview.now/></td>
+            <td data-align="end" data-rank="1"><RelativeTime at=prompt.changed_at now=overview.now/></td>
         </tr>
     }
 }

@@ -50,7 +50,7 @@ pub fn PromptsPage() -> impl IntoView {
         <PageHeader title="Prompts" lede=move || view! { <Lede list/> } actions=move || view! { {new} }/>
         <Loaded
             from=list
-            skeleton=|| view! { <TableSkeleton columns=&["Name", "production", "staging", "development", "Last change", "Last gate", "Last 24 h", "Changed"] label="Loading prompts"/> }
+            skeleton=|| view! { <TableSkeleton columns=&["Name", "production", "staging", "development", "Last change", "Last gate", "Success, 24 h", "Changed"] label="Loading prompts"/> }
             let:shown
         >
             <Shown project=project.get_untracked() query=query.get_untracked() shown may_write/>

@@ -11,10 +11,7 @@ use crate::{
         shapes::{LastGate, ListView, Listed, author},
         words,
     },
-    runs::{
-        links::{RunQuery, run},
-        parts::verdict,
-    },
+    runs::parts::verdict,
     ui::{Glyph, Icon, Nobody, Pager, RelativeTime, TableWrap, Tag},
 };
 
@@ -67,7 +64,7 @@ pub fn Rows(project: String, query: ListQuery, shown: ListView) -> impl IntoView
                     .collect_view();
                 view! { <td data-rank="2"><span class="envs">{badges}</span></td> }
             });
-            let standing = standing(&project, &prompt, gate, day).into_any();
+            let standing = standing(gate, day).into_any();
             row(
                 &project,
                 prompt,
@@ -93,7 +90,7 @@ pub fn Rows(project: String, query: ListQuery, shown: ListView) -> impl IntoView
                         {has_others.then(|| view! { <th scope="col" data-rank="2">"Elsewhere"</th> })}
                         <th scope="col">"Last change"</th>
                         <th scope="col" data-rank="2">"Last gate"</th>
-                        <th scope="col" data-rank="2">"Last 24 h"</th>
+                        <th scope="col" data-rank="2">"Success, 24 h"</th>
                         <th scope="col" data-rank="3">"By"</th>
                         {sorted("Changed", Order::Changed, &project, &query)}
                         <th scope="col" data-rank="3">"Tags"</th>
@@ -199,33 +196,25 @@ fn row(
 }
 
 /// What the gate said last, and how the last day went in production.
-fn standing(
-    project: &str,
-    prompt: &Prompt,
-    gate: Option<LastGate>,
-    day: Option<Day>,
-) -> impl IntoView + use<> {
+fn standing(gate: Option<LastGate>, day: Option<Day>) -> impl IntoView {
     let gate = match gate {
         None => view! { <Nobody word="never asked"/> }.into_any(),
         Some(last) => {
-            let href = run(project, &last.run.to_string(), &RunQuery::default());
-            let label = format!("v{}", last.version);
-            view! { <a class="envs" href=href>{verdict(last.verdict)}{label}</a> }.into_any()
+            let version = format!("v{}", last.version);
+            view! { <span class="row" data-gap="small">{verdict(last.verdict)}{version}</span> }
+                .into_any()
         }
     };
     let state = day.as_ref().filter(|day| day.is_bad).map(|_| "bad");
     let day = match day {
         None => view! { <Nobody word="no traffic"/> }.into_any(),
-        Some(day) => {
-            let href = links::tab(project, prompt.name.as_str(), "monitor");
-            let label = format!("Monitor {}: {}", prompt.name, day.words);
-            view! {
-                <a class="day" href=href aria-label=label title=day.words>
-                    {line_and_number(day.line, day.success)}
-                </a>
-            }
-            .into_any()
+        Some(day) => view! {
+            <span class="day" title=day.words.clone()>
+                {line_and_number(day.line, day.success)}
+                <span class="sr-only">{day.words}</span>
+            </span>
         }
+        .into_any(),
     };
     view! {
         <td data-rank="2" data-fit="">{gate}</td>
