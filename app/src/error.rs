@@ -109,6 +109,7 @@ impl From<store::Error> for UiError {
             store::Error::Release(
                 refusal @ (release::Refusal::Missing { .. }
                 | release::Refusal::OwnWork(_)
+                | release::Refusal::Unapproved { .. }
                 | release::Refusal::NotAPerson),
             ) => Self::Denied(refusal.to_string()),
             store::Error::Release(refusal) => Self::Refused(refusal.to_string()),

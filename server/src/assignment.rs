@@ -56,6 +56,17 @@ impl Running {
         }
     }
 
+    /// Puts each arm's whole prompt into rules as they are sent, for clients that decide by
+    /// themselves: the members of a resolve, as `content` of the arm.
+    pub fn put_contents(&self, rules: &mut Value) {
+        let arms = rules.get_mut("arms").and_then(Value::as_array_mut);
+        for (arm, served) in arms.into_iter().flatten().zip(&self.arms) {
+            if let Ok(content) = serde_json::from_slice(&served.body) {
+                arm["content"] = content;
+            }
+        }
+    }
+
     fn control(&self, unit: Value, reason: &str) -> Choice {
         Choice {
             served: None,
@@ -90,13 +101,13 @@ impl Experiments {
         self.0.get(environment)?.get(prompt)
     }
 
-    /// The rules of all that run in an environment, for streams.
-    pub fn rules<'e>(&'e self, environment: &str) -> impl Iterator<Item = &'e Rules> {
+    /// All that run in an environment, for streams.
+    pub fn in_environment<'e>(&'e self, environment: &str) -> impl Iterator<Item = &'e Running> {
         self.0
             .get(environment)
             .into_iter()
             .flat_map(HashMap::values)
-            .map(|running| &running.rules)
+            .map(|running| &**running)
     }
 }
 

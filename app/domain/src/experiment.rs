@@ -12,14 +12,16 @@ use crate::{
 
 mod assign;
 mod effect;
+mod layer;
 mod observed;
 mod plan;
 mod results;
 mod verdict;
 mod words;
 
-pub use assign::{Assignment, Rules, assign};
+pub use assign::{Assignment, Rules, assign, draw};
 pub use effect::EffectPoint;
+pub use layer::{Layer, MAX_LAYER, Occupant, Slice, in_words};
 pub use observed::{ArmCounts, Bucket, Frozen, Observed};
 pub use plan::{
     Arm, AutoStop, Decision, Direction, Guardrail, MAX_ARMS, MAX_GUARDRAILS, Plan, PowerWarning,
@@ -52,7 +54,7 @@ pub enum Status {
 }
 
 /// A move that is not part of an experiment's life.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// Only drafts start.
     #[error("only a draft can be started; this experiment is {0}")]
@@ -78,6 +80,22 @@ pub enum Refusal {
     OnlyUp {
         /// The share as it is.
         from: f64,
+    },
+    /// Two experiments of a layer never share a unit.
+    #[error(
+        "in the layer {layer}, “{other}” runs on {taken}, and this experiment would take {wanted}: free is {free}"
+    )]
+    LayerTaken {
+        /// The layer.
+        layer: String,
+        /// What was asked for.
+        wanted: Slice,
+        /// Who has some of it.
+        other: String,
+        /// What they have.
+        taken: Slice,
+        /// What nobody has, in words.
+        free: String,
     },
 }
 
@@ -161,7 +179,7 @@ pub struct Experiment {
     /// What was planned.
     #[serde(flatten)]
     pub plan: Plan,
-    /// What is hashed with the unit.
+    /// What is hashed with the unit: for its arm, and outside layers also for whether it takes part.
     pub salt: String,
     /// Units needed in all arms together.
     pub planned_units: u64,
@@ -195,6 +213,8 @@ impl Experiment {
             environment: self.plan.environment.clone(),
             unit: self.plan.unit,
             salt: self.salt.clone(),
+            layer: self.plan.layer.clone(),
+            traffic_from: self.plan.traffic_from,
             traffic: self.plan.traffic,
             arms: self.plan.arms.clone(),
         }

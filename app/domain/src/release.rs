@@ -67,6 +67,10 @@ pub struct Policy {
     /// How many people other than the author must approve.
     #[serde(default)]
     pub approvals: u16,
+    /// Whether experiments there are started and ramped by approvers, unless every arm was
+    /// approved for the environment or served it before.
+    #[serde(default)]
+    pub experiments_need_approver: bool,
 }
 
 impl Policy {
@@ -76,6 +80,7 @@ impl Policy {
         Self {
             gate: true,
             approvals: 1,
+            experiments_need_approver: false,
         }
     }
 
@@ -230,6 +235,19 @@ pub enum Refusal {
     /// Approvals are given by people.
     #[error("approvals are given by people: a key can request, comment and execute")]
     NotAPerson,
+    /// An experiment would serve what nobody let serve there.
+    #[error(
+        "{} {} never approved for {environment} and never served it: {needed}",
+        versions_in_words(.versions), if .versions.len() == 1 { "was" } else { "were" }
+    )]
+    Unapproved {
+        /// The environment.
+        environment: String,
+        /// The arms' versions that were neither approved nor served.
+        versions: Vec<i32>,
+        /// What would do, in words.
+        needed: String,
+    },
     /// It is over.
     #[error("this promotion is {} already", .0.word())]
     Over(PromotionStatus),
@@ -304,6 +322,32 @@ pub fn may_approve(
         return Err(Refusal::OwnWork("asked for"));
     }
     Ok(())
+}
+
+/// Whether `by` may let an experiment serve `unapproved` versions, where the environment's policy
+/// asks for an approver: those of its arms that were neither approved for it nor served it.
+pub fn may_expose(by: &Actor, environment: &str, unapproved: &[i32]) -> Result<(), Refusal> {
+    let needed = match &by.grant {
+        _ if unapproved.is_empty() => return Ok(()),
+        Grant::Operator => return Ok(()),
+        Grant::Role(held) if *held >= Permission::Approve.role() => return Ok(()),
+        Grant::Role(held) => format!("this needs the approver role; yours is {held}"),
+        Grant::Scopes { .. } => "this needs a signed-in approver, and a key is none".to_owned(),
+    };
+    Err(Refusal::Unapproved {
+        environment: environment.to_owned(),
+        versions: unapproved.to_vec(),
+        needed,
+    })
+}
+
+/// `v3`, `v3 and v5`.
+fn versions_in_words(versions: &[i32]) -> String {
+    let words: Vec<String> = versions.iter().map(|number| format!("v{number}")).collect();
+    match words.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => words.concat(),
+    }
 }
 
 /// What served, oldest first, as far as a rollback needs to know.
@@ -435,6 +479,37 @@ mod tests {
             current,
             wanted_served,
         }
+    }
+
+    #[test]
+    fn where_approvers_start_experiments_others_do_with_what_was_approved_or_served() {
+        let key = Actor {
+            grant: Grant::Scopes {
+                scopes: vec![crate::actor::Scope::Admin],
+                environments: None,
+            },
+            ..person(Role::Viewer)
+        };
+        let operator = Actor {
+            grant: Grant::Operator,
+            ..person(Role::Viewer)
+        };
+        let may = |by: &Actor, unapproved: &[i32]| may_expose(by, "production", unapproved);
+        for by in [&person(Role::Editor), &key, &operator] {
+            assert_eq!(may(by, &[]), Ok(()));
+        }
+        for by in [&person(Role::Approver), &person(Role::Admin), &operator] {
+            assert_eq!(may(by, &[3]), Ok(()));
+        }
+        assert_eq!(
+            may(&person(Role::Editor), &[3]).unwrap_err().to_string(),
+            "v3 was never approved for production and never served it: this needs the approver role; yours is editor"
+        );
+        assert_eq!(
+            may(&key, &[3, 4, 5]).unwrap_err().to_string(),
+            "v3, v4 and v5 were never approved for production and never served it: this needs a signed-in approver, \
+             and a key is none"
+        );
     }
 
     #[test]

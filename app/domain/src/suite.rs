@@ -269,16 +269,10 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// Refused for this case: a comparing scorer, or a pairwise judge, that has nothing to compare with, an `expected`
 /// that its scorer cannot work with, and a case that no scorer decides about.
 pub fn scorers_of(suite: &[Scorer], case: &Case) -> Result<Vec<Scorer>, Vec<FieldError>> {
-    let is_replaced = |scorer: &&Scorer| {
-        case.scorers
-            .iter()
-            .any(|own| own.kind == scorer.kind && own.not == scorer.not)
-    };
-    let inherited = suite.iter().filter(|scorer| !is_replaced(scorer));
-    let mut scorers: Vec<Scorer> = inherited.chain(&case.scorers).cloned().collect();
+    let mut scorers: Vec<Scorer> = that_judge(suite, case).cloned().collect();
     let mut errors = Vec::new();
     for scorer in &mut scorers {
-        if scorer.kind == ScorerKind::Pairwise && case.expected.is_none() {
+        if lacks_other_output(scorer, case) {
             let message = "has nothing to compare the output with: the case has no `expected`";
             errors.push(FieldError::new(scorer.word(), message));
         }
@@ -308,6 +302,75 @@ pub fn scorers_of(suite: &[Scorer], case: &Case) -> Result<Vec<Scorer>, Vec<Fiel
     } else {
         Err(errors)
     }
+}
+
+/// The suite's scorers that the case does not replace, then the case's.
+fn that_judge<'s>(suite: &'s [Scorer], case: &'s Case) -> impl Iterator<Item = &'s Scorer> {
+    let is_replaced = |scorer: &&Scorer| {
+        case.scorers
+            .iter()
+            .any(|own| own.kind == scorer.kind && own.not == scorer.not)
+    };
+    let inherited = suite.iter().filter(move |scorer| !is_replaced(scorer));
+    inherited.chain(&case.scorers)
+}
+
+/// A pairwise judge compares with what the case expects; its own value is what it looks at.
+fn lacks_other_output(scorer: &Scorer, case: &Case) -> bool {
+    scorer.kind == ScorerKind::Pairwise && case.expected.is_none()
+}
+
+/// Refuses to keep a case for which a pairwise judge asks a model to compare the output with
+/// nothing. Other scorers may be given a value after the cases were written: of them a run says
+/// which cases they cannot score.
+pub fn check_expected(suite: &[Scorer], case: &Case) -> Result<(), FieldError> {
+    match that_judge(suite, case).find(|scorer| lacks_other_output(scorer, case)) {
+        None => Ok(()),
+        Some(scorer) => {
+            let message = format!(
+                "is required: the scorer {} compares the output with it",
+                scorer.word()
+            );
+            Err(FieldError::new("expected", message))
+        }
+    }
+}
+
+/// Refuses scorers of a suite whose cases, by their positions, expect nothing that a pairwise judge
+/// among them could compare with.
+pub fn check_all_expected<'c>(
+    suite: &[Scorer],
+    cases: impl IntoIterator<Item = (i32, &'c Case)>,
+) -> Result<(), FieldError> {
+    /// As many are named.
+    const MOST: usize = 5;
+    let lacking: Vec<i32> = cases
+        .into_iter()
+        .filter(|(_, case)| check_expected(suite, case).is_err())
+        .map(|(position, _)| position)
+        .collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let mut named: Vec<String> = lacking.iter().take(MOST).map(ToString::to_string).collect();
+    if lacking.len() > MOST {
+        named.push(format!("{} more", lacking.len() - MOST));
+    }
+    let last = named.pop().unwrap_or_default();
+    let (noun, expect) = if lacking.len() == 1 {
+        ("case", "expects")
+    } else {
+        ("cases", "expect")
+    };
+    let named = if named.is_empty() {
+        last
+    } else {
+        format!("{} and {last}", named.join(", "))
+    };
+    let message = format!(
+        "pairwise compares the output with what a case expects, and {noun} {named} {expect} nothing"
+    );
+    Err(FieldError::new("scorers", message))
 }
 
 #[cfg(test)]

@@ -14,19 +14,30 @@ pub fn Figure(
     name: &'static str,
     /// What is shown.
     chart: Chart,
+    /// Whether the numbers are open to begin with.
+    #[prop(optional)]
+    is_open: bool,
+    /// Told when the numbers are opened or closed.
+    #[prop(optional, into)]
+    on_toggle: Option<Callback<bool>>,
 ) -> impl IntoView {
     let finding = format!("{id}-finding");
     view! {
         <figure class="chart" id=id>
             <div class="chart-drawing" role="img" aria-labelledby=finding.clone() inner_html=chart.svg></div>
             <figcaption id=finding>{chart.caption}</figcaption>
-            <Numbers name table=chart.table/>
+            <Numbers name table=chart.table is_open on_toggle/>
         </figure>
     }
 }
 
 #[component]
-fn Numbers(name: &'static str, table: Table) -> impl IntoView {
+fn Numbers(
+    name: &'static str,
+    table: Table,
+    is_open: bool,
+    on_toggle: Option<Callback<bool>>,
+) -> impl IntoView {
     let head = table
         .columns
         .into_iter()
@@ -54,8 +65,13 @@ fn Numbers(name: &'static str, table: Table) -> impl IntoView {
             view! { <tr>{cells}</tr> }
         })
         .collect_view();
+    let toggled = move |event: leptos::ev::Event| {
+        if let Some(tell) = on_toggle {
+            tell.run(event_target::<leptos::web_sys::Element>(&event).has_attribute("open"));
+        }
+    };
     view! {
-        <details class="chart-numbers">
+        <details class="chart-numbers" open=is_open on:toggle=toggled>
             <summary class="disclosure"><Icon glyph=Glyph::ChevronRight/>"Numbers"<span class="sr-only">{format!(" of {name}")}</span></summary>
             <div class="chart-table" tabindex="0" role="group" aria-label=format!("Numbers of {name}")>
                 <table class="table">

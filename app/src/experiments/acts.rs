@@ -18,6 +18,9 @@ use crate::{
     ui::{Dialog, DialogHead, Field, Glyph, Icon, Refusal, described_by},
 };
 
+/// The id of the words that say why somebody may not start it.
+pub const OBJECTION: &str = "objection";
+
 /// What is done; made by the page, so that it outlives what is shown.
 #[derive(Clone, Copy)]
 pub struct Acts {
@@ -90,9 +93,10 @@ pub fn Buttons(project: String, shown: ExperimentView, acts: Acts) -> impl IntoV
         .flatten()
         .and_then(|arm| ship(&project, &id, &arm, &shown, acts));
     match experiment.status {
-        Status::Draft => start(&project, &id, acts),
+        Status::Draft => start(&project, &id, shown.objection.is_some(), acts),
         Status::Running => {
-            let raise = (experiment.plan.traffic < 1.0).then(|| raise(&project, &id, &shown, acts));
+            let raise =
+                (experiment.plan.slice().end() < 1.0).then(|| raise(&project, &id, &shown, acts));
             let stop = stop(&project, &id, &shown, acts);
             view! { {raise}{stop}{ship} }.into_any()
         }
@@ -104,14 +108,19 @@ pub fn Buttons(project: String, shown: ExperimentView, acts: Acts) -> impl IntoV
     }
 }
 
-fn start(project: &str, id: &str, acts: Acts) -> AnyView {
+fn start(project: &str, id: &str, is_refused: bool, acts: Acts) -> AnyView {
     let (project, id) = (project.to_owned(), id.to_owned());
     let is_busy = move || acts.start.pending().get().then_some("true");
     view! {
         <ActionForm action=acts.start>
             <input type="hidden" name="project" value=project/>
             <input type="hidden" name="experiment" value=id/>
-            <button type="submit" class="btn" data-kind="primary" aria-busy=is_busy><Icon glyph=Glyph::Runs/>"Start"</button>
+            <button
+                type="submit" class="btn" data-kind="primary" aria-busy=is_busy disabled=is_refused
+                aria-describedby=is_refused.then_some(OBJECTION)
+            >
+                <Icon glyph=Glyph::Runs/>"Start"
+            </button>
         </ActionForm>
     }
     .into_any()
@@ -124,11 +133,17 @@ fn raise(project: &str, id: &str, shown: &ExperimentView, acts: Acts) -> AnyView
         words::share(plan.traffic),
         plan.unit.plural()
     );
-    let suggested = (plan.traffic * 200.0).min(100.0);
+    let is_refused = shown.objection.is_some();
+    let suggested = (plan.traffic * 200.0).min((1.0 - plan.traffic_from) * 100.0);
     let (project, id) = (project.to_owned(), id.to_owned());
     let is_busy = move || acts.raise.pending().get().then_some("true");
     view! {
-        <button type="button" class="btn" commandfor="raise" command="show-modal"><Icon glyph=Glyph::ArrowUp/>"Raise traffic"</button>
+        <button
+            type="button" class="btn" commandfor="raise" command="show-modal" disabled=is_refused
+            aria-describedby=is_refused.then_some(OBJECTION)
+        >
+            <Icon glyph=Glyph::ArrowUp/>"Raise traffic"
+        </button>
         <Dialog id="raise">
             <ActionForm action=acts.raise attr:class="dialog-form">
                 <DialogHead id="raise" title="Raise traffic"/>

@@ -52,13 +52,11 @@ pub async fn save_draft(project: String, plan: PlanValues) -> Result<(), UiError
 
     let cx = context::member(&project).await?;
     let draft = plan.draft.clone();
-    let mut plan = domain::experiment::Plan::parse(plan.to_json()).map_err(UiError::Invalid)?;
+    let plan = domain::experiment::Plan::parse(plan.to_json()).map_err(UiError::Invalid)?;
     let saved = if draft.is_empty() {
         create(&cx.store, &cx.actor, &plan, cx.now).await?
     } else {
         let id = gather::id(&draft)?;
-        // Not on the form: who shares a salt did so through the API, and keeps it.
-        plan.shared_salt = gather::draft(&cx, &draft).await?.plan.shared_salt;
         change(&cx.store, &cx.actor, id, &plan, cx.now).await?
     };
     leptos_axum::redirect(&links::experiment(&cx.project.slug, &saved.id.to_string()));

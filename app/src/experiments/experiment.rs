@@ -9,12 +9,13 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::{
-    acts::{Acts, Buttons, Refusals},
+    acts::{Acts, Buttons, OBJECTION, Refusals},
     arms::{ArmsTable, Chips, Guardrails},
     calls::load_experiment,
     links, parts,
     plan::PlanValues,
     shapes::ExperimentView,
+    share::{Opened, Share},
     timeline::Story,
     words,
 };
@@ -24,10 +25,7 @@ use crate::{
     frame::{use_membership, use_project},
     live::use_feed,
     prompts::{parts::remember_refusal, words::grouped},
-    ui::{
-        Banner, Copyable, Glyph, Icon, LoadedPage, PageHeader, RelativeTime, Tone, Who,
-        error::sentence,
-    },
+    ui::{Banner, Glyph, Icon, LoadedPage, PageHeader, RelativeTime, Tone, Who, error::sentence},
 };
 
 /// `/p/<project>/experiments/<id>`
@@ -38,20 +36,21 @@ pub fn ExperimentPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let acts = Acts::new();
-    let heard = use_feed().heard(&["experiment", "deployment"]);
+    let opened = Opened::of_address();
+    let heard = use_feed().heard(&["experiment", "deployment", "environment", "promotion"]);
     let view = Resource::new(
         move || (project.get(), id.get(), heard.get(), acts.version()),
         |(project, id, _, _)| load_experiment(project, id),
     );
     view! {
         <LoadedPage from=view let:shown>
-            <Body project=project.get_untracked() shown acts/>
+            <Body project=project.get_untracked() shown acts opened/>
         </LoadedPage>
     }
 }
 
 #[component]
-fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
+fn Body(project: String, shown: ExperimentView, acts: Acts, opened: Opened) -> impl IntoView {
     let detail = shown.detail.clone();
     let experiment = &detail.experiment;
     let may_run = use_membership().may(Permission::RunExperiments);
@@ -68,6 +67,11 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
     let warning = shown.warning.clone().map(|warning| {
         view! { <Banner tone=Tone::Warn title="Too little traffic for the time given"><p>{sentence(&warning)}</p></Banner> }
     });
+    let has_more = experiment.plan.slice().end() < 1.0;
+    let objection = shown.objection.clone().filter(|_| may_run && (is_draft || has_more)).map(|objection| {
+        let title = if is_draft { "An approver has to start it" } else { "An approver has to raise its traffic" };
+        view! { <Banner tone=Tone::Info title><p id=OBJECTION>{sentence(&objection)}</p></Banner> }
+    });
     let conclusion = experiment.conclusion.clone().map(|conclusion| {
         view! {
             <section class="section" aria-labelledby="conclusion-h">
@@ -76,11 +80,12 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
             </section>
         }
     });
+    let noting = |figure| opened.noting(&project, &id, figure);
     let effect = shown.effect.clone().map(|chart| {
         view! {
             <section class="section" aria-labelledby="effect-h">
                 <div class="section-head"><h2 id="effect-h">"Effect"</h2></div>
-                <Figure id="effect" name="the effect" chart/>
+                <Figure id="effect" name="the effect" chart is_open=opened.has("effect") on_toggle=noting("effect")/>
             </section>
         }
     });
@@ -88,17 +93,12 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
         view! {
             <section class="section" aria-labelledby="over-time-h">
                 <div class="section-head"><h2 id="over-time-h">"Effect over time"</h2></div>
-                <Figure id="over-time" name="the effect over time" chart/>
+                <Figure id="over-time" name="the effect over time" chart is_open=opened.has("over-time") on_toggle=noting("over-time")/>
             </section>
         }
     });
     let chips = (!is_draft).then(|| view! { <Chips results=detail.results.clone()/> });
     let guardrails = view! { <Guardrails results=detail.results.clone()/> };
-    let address = format!(
-        "{}{}",
-        shown.public_url.trim_end_matches('/'),
-        links::experiment(&project, &id)
-    );
     let facts = facts(&project, &shown);
     let warmth = shown
         .warmth
@@ -117,6 +117,7 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
             </div>
             {chips}
             {progress(&detail)}
+            {objection}
             {warning}
         </section>
         {conclusion}
@@ -127,11 +128,7 @@ fn Body(project: String, shown: ExperimentView, acts: Acts) -> impl IntoView {
         {warmth}
         <Rule detail=detail.clone()/>
         <Story entries=detail.timeline now=shown.now/>
-        <section class="section" aria-labelledby="share-h">
-            <div class="section-head"><h2 id="share-h">"Share"</h2></div>
-            <p class="note">"Members of this project see the same page, as it is then."</p>
-            <Copyable text=address/>
-        </section>
+        <Share project id=id.clone() public_url=shown.public_url opened/>
     }
 }
 
@@ -145,6 +142,10 @@ fn facts(project: &str, shown: &ExperimentView) -> impl IntoView + use<> {
         (Some(at), None) => ("Started", at),
         (None, None) => ("Planned", experiment.created_at),
     };
+    let layer = plan
+        .layer
+        .as_ref()
+        .map(|layer| view! { <div><dt>"Layer"</dt><dd>{format!("{layer}, {}", plan.slice())}</dd></div> });
     let event = shown.detail.results.last_event_at.map(|at| {
         view! { <div><dt>"Last event"</dt><dd><RelativeTime at now=shown.now has_ago=true/></dd></div> }
     });
@@ -155,6 +156,7 @@ fn facts(project: &str, shown: &ExperimentView) -> impl IntoView + use<> {
             <div><dt>"Environment"</dt><dd>{plan.environment.clone()}</dd></div>
             <div><dt>"Metric"</dt><dd>{plan.primary_metric.clone()}</dd></div>
             <div><dt>"Traffic"</dt><dd>{format!("{} of {}", words::share(plan.traffic), plan.unit.plural())}</dd></div>
+            {layer}
             <div><dt>"By"</dt><dd><Who name=experiment.by.name() kind=experiment.by.kind()/></dd></div>
             <div><dt>{since.0}</dt><dd><RelativeTime at=since.1 now=shown.now has_ago=true/></dd></div>
             {event}
@@ -213,12 +215,20 @@ fn Rule(detail: ExperimentDetail) -> impl IntoView {
         (false, true) => "Stops by itself on a broken split.",
         (false, false) => "Nothing stops it by itself.",
     };
+    let layer = plan.layer.as_ref().map(|layer| {
+        let words = format!(
+            "In the layer {layer} it takes {} of the {}; experiments in other parts of the layer share none of them.",
+            plan.slice(),
+            plan.unit.plural(),
+        );
+        view! { <li>{words}</li> }
+    });
     let several = (plan.arms.len() > 2)
         .then(|| view! { <li>"Several challengers share the error rate (Holm); their p-values are adjusted for it."</li> });
     view! {
         <section class="section" aria-labelledby="rule-h">
             <div class="section-head"><h2 id="rule-h">"How it is decided"</h2></div>
-            <ul class="policy"><li>{rule}</li><li>{plans}</li>{several}<li>{stops}</li></ul>
+            <ul class="policy"><li>{rule}</li><li>{plans}</li>{layer}{several}<li>{stops}</li></ul>
         </section>
     }
 }

@@ -1,7 +1,7 @@
 //! The fields of a plan. Their ids are their names, so that what is typed is read the way an
 //! address is.
 
-use domain::experiment::{Decision, Unit};
+use domain::experiment::{Decision, Layer, Unit, in_words};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
@@ -9,7 +9,7 @@ use super::{plan::PlanValues, shapes::PlanView};
 use crate::{
     error::UiError,
     prompts::parts::{field_error, typed},
-    ui::{Field, described_by},
+    ui::{Field, Glyph, Icon, described_by},
 };
 
 /// Metrics of generations that a guardrail may watch.
@@ -51,6 +51,8 @@ pub fn label_of(field: &str) -> String {
         "environment" => "Environment",
         "unit" => "Assigned by",
         "traffic" => "Traffic",
+        "layer" => "Layer",
+        "traffic_from" => "Starts at",
         "primary_metric" => "Metric",
         "alpha" => "Error rate",
         "power" => "Power",
@@ -255,6 +257,53 @@ pub fn Guards(values: PlanValues) -> impl IntoView {
                 </label>
             </div>
         </fieldset>
+    }
+}
+
+/// Which units it shares with nobody. Folded away: most experiments need none of it.
+#[component]
+pub fn InLayer(
+    values: PlanValues,
+    layers: Vec<Layer>,
+    error: Signal<Option<UiError>>,
+) -> impl IntoView {
+    let of = move |field| field_error(error, field);
+    let (layer, from) = (of("layer"), of("traffic_from"));
+    let is_used = !values.layer.is_empty();
+    let is_open = move || {
+        is_used
+            || layer.try_with(Option::is_some).unwrap_or_default()
+            || from.try_with(Option::is_some).unwrap_or_default()
+    };
+    let options = layers
+        .iter()
+        .map(|layer| view! { <option value=layer.name.clone()></option> })
+        .collect_view();
+    let uses = layers
+        .iter()
+        .map(|layer| {
+            let takes = layer.occupants.iter().map(|one| format!("“{}” runs on {}", one.name, one.slice));
+            let takes: Vec<String> = takes.collect();
+            let takes = if takes.is_empty() { "nothing runs".to_owned() } else { takes.join(", ") };
+            view! { <li><b>{layer.name.clone()}</b>{format!(": {takes}; free is {}.", in_words(&layer.free()))}</li> }
+        })
+        .collect_view();
+    view! {
+        <details class="plan-layer" open=is_open>
+            <summary class="disclosure"><Icon glyph=Glyph::ChevronRight/>"Layer: share no units with other experiments"</summary>
+            <fieldset class="plan-rows">
+                <legend class="sr-only">"Layer"</legend>
+                <p class="note">"Experiments in one layer that take different parts of it share no unit. What none of them takes is the holdout: it gets what serves. Without a layer an experiment is independent of all others."</p>
+                <datalist id="layers">{options}</datalist>
+                <div class="form-pair">
+                    <Field id="plan[layer]" label="Layer" hint="One that is there, or a new name." error=layer is_optional=true>
+                        <input class="input" id="plan[layer]" name="plan[layer]" value=values.layer list="layers" autocomplete="off" aria-describedby=described_by("plan[layer]") aria-invalid=invalid(layer)/>
+                    </Field>
+                    <Line id="plan[traffic_from]" label="Starts at, %" value=values.traffic_from error=from is_number=true is_optional=true hint="It takes the traffic from here on."/>
+                </div>
+                <ul class="policy">{uses}</ul>
+            </fieldset>
+        </details>
     }
 }
 

@@ -120,9 +120,15 @@ pub async fn experiment(cx: &Cx, text: &str) -> Result<ExperimentView, UiError> 
     } else {
         Some(costs::gather::warmth(cx, plan).await?)
     };
+    let objection = if is_over {
+        None
+    } else {
+        experiments::objection(&cx.store, &cx.actor, &detail.experiment).await?
+    };
     let cache = store::cache_cost::settings(&cx.store, &cx.actor, &plan.prompt).await?;
     Ok(ExperimentView {
         cache_budget: cache.budget_usd_per_day,
+        objection: objection.map(|refusal| refusal.to_string()),
         warmth,
         effect: pictures::effect(&detail),
         over_time: pictures::over_time(&detail),
@@ -138,13 +144,6 @@ pub async fn experiment(cx: &Cx, text: &str) -> Result<ExperimentView, UiError> 
     })
 }
 
-/// One experiment without its results.
-pub async fn draft(cx: &Cx, text: &str) -> Result<domain::experiment::Experiment, UiError> {
-    experiments::find(&cx.store, &cx.actor, id(text)?)
-        .await?
-        .ok_or_else(|| missing("experiment"))
-}
-
 /// What is known of a prompt fills in what was left out.
 pub async fn plan(cx: &Cx, mut values: PlanValues) -> Result<PlanView, UiError> {
     let Ok(name) = PromptName::parse(&values.prompt) else {
@@ -154,6 +153,7 @@ pub async fn plan(cx: &Cx, mut values: PlanValues) -> Result<PlanView, UiError> 
             versions: Vec::new(),
             serving: Vec::new(),
             counted: None,
+            layers: Vec::new(),
             warmth: None,
         });
     };
@@ -211,6 +211,7 @@ pub async fn plan(cx: &Cx, mut values: PlanValues) -> Result<PlanView, UiError> 
             .collect(),
         serving,
         counted,
+        layers: experiments::layers(&cx.store, &cx.actor).await?,
     })
 }
 

@@ -63,6 +63,11 @@ pub fn experiment(project: &str, id: &str) -> String {
     format!("/p/{}/experiments/{}", segment(project), segment(id))
 }
 
+/// The same with the numbers of some figures open.
+pub fn looked_at(project: &str, id: &str, open: &str) -> String {
+    with_query(experiment(project, id), &[("open", open)])
+}
+
 /// The page that plans one.
 pub fn new(project: &str) -> String {
     format!("/p/{}/new-experiment", segment(project))

@@ -16,6 +16,7 @@ mod parts;
 mod pictures;
 mod plan;
 mod shapes;
+mod share;
 mod sizing;
 mod tab;
 mod timeline;

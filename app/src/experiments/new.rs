@@ -11,7 +11,7 @@ use leptos_router::{
 
 use super::{
     calls::{SaveDraft, load_plan},
-    fields::{Arms, Basics, Guards, Numbers, control, id_of, label_of},
+    fields::{Arms, Basics, Guards, InLayer, Numbers, control, id_of, label_of},
     links,
     plan::{ArmValues, GuardrailValues, MOST, PlanValues},
     shapes::PlanView,
@@ -132,6 +132,7 @@ fn Shown(
                     <div class="panel-head"><h2 id="numbers-h">"How many, how long"</h2></div>
                     <div class="panel-body form">
                         <Numbers values=shown.values.clone() counted=shown.counted.clone() error/>
+                        <InLayer values=shown.values.clone() layers=shown.layers.clone() error/>
                         <Calculated values=typed.into()/>
                         <div class="row">
                             <button type="submit" class="btn" data-size="small" formmethod="get" formaction=again formnovalidate=true data-scripting="none">"Recalculate"</button>

@@ -20,6 +20,9 @@ pub struct PlanValues {
     pub environment: String,
     pub unit: String,
     pub traffic: String,
+    pub layer: String,
+    /// Where its part of the layer begins, in percent.
+    pub traffic_from: String,
     pub primary_metric: String,
     pub decision: String,
     pub alpha: String,
@@ -75,6 +78,12 @@ impl PlanValues {
             environment: plan.environment.clone(),
             unit: plan.unit.word().to_owned(),
             traffic: percent(plan.traffic),
+            layer: plan.layer.clone().unwrap_or_default(),
+            traffic_from: plan
+                .layer
+                .as_ref()
+                .map(|_| percent(plan.traffic_from))
+                .unwrap_or_default(),
             primary_metric: plan.primary_metric.clone(),
             decision: plan.decision.word().to_owned(),
             alpha: plan.alpha.to_string(),
@@ -128,6 +137,8 @@ impl PlanValues {
             environment: text("environment"),
             unit: text("unit"),
             traffic: text("traffic"),
+            layer: text("layer"),
+            traffic_from: text("traffic_from"),
             primary_metric: text("primary_metric"),
             decision: text("decision"),
             alpha: text("alpha"),
@@ -170,6 +181,8 @@ impl PlanValues {
             ("environment", &self.environment),
             ("unit", &self.unit),
             ("traffic", &self.traffic),
+            ("layer", &self.layer),
+            ("traffic_from", &self.traffic_from),
             ("primary_metric", &self.primary_metric),
             ("decision", &self.decision),
             ("alpha", &self.alpha),
@@ -226,9 +239,11 @@ impl PlanValues {
                 })
             })
             .collect();
+        let layer = Some(self.layer.trim()).filter(|layer| !layer.is_empty());
         json!({
             "name": self.name.trim(), "hypothesis": self.hypothesis.trim(), "prompt": self.prompt,
             "environment": self.environment, "unit": self.unit, "traffic": share(&self.traffic),
+            "layer": layer, "traffic_from": share(&self.traffic_from),
             "primary_metric": self.primary_metric.trim(), "decision": self.decision,
             "alpha": number(&self.alpha), "power": share(&self.power), "baseline": share(&self.baseline),
             "minimum_effect": share(&self.minimum_effect), "units_per_day": number(&self.units_per_day),
@@ -328,6 +343,17 @@ mod tests {
         assert_eq!(plan.planned_units(), Some(2 * 906));
         assert_eq!(plan.arms[1].version, 2);
         assert!(plan.guardrails.is_empty());
+        assert_eq!((plan.layer, plan.traffic_from), (None, 0.0));
+        let layered = PlanValues {
+            layer: " checkout ".to_owned(),
+            traffic_from: "7 %".to_owned(),
+            ..typed()
+        };
+        let plan = Plan::parse(layered.to_json()).unwrap();
+        assert_eq!(
+            (plan.layer.as_deref(), plan.traffic_from),
+            (Some("checkout"), 0.07)
+        );
     }
 
     #[test]

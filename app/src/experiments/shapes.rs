@@ -1,7 +1,7 @@
 //! What the pages of experiments show, as it travels from the server to the browser.
 
 use chrono::{DateTime, Utc};
-use domain::experiment::{ExperimentDetail, ExperimentRow};
+use domain::experiment::{ExperimentDetail, ExperimentRow, Layer};
 use serde::{Deserialize, Serialize};
 
 use super::plan::PlanValues;
@@ -33,6 +33,8 @@ pub struct PlanView {
     pub serving: Vec<(String, i32)>,
     /// Units a day as an earlier experiment on this prompt counted them, and its name.
     pub counted: Option<(f64, String)>,
+    /// The project's layers, and what runs in them.
+    pub layers: Vec<Layer>,
     /// How warm each arm would keep its prefix, as far as it is filled in.
     pub warmth: Option<Warmth>,
 }
@@ -59,6 +61,8 @@ pub struct ExperimentView {
     pub serving: Option<Served>,
     /// Whether a version may be deployed there without further evidence.
     pub is_open: bool,
+    /// Why whoever looks may neither start it nor raise its traffic, by the environment's policy.
+    pub objection: Option<String>,
     /// How warm each arm keeps its prefix, and of which traffic that is said.
     pub warmth: Option<Warmth>,
     /// What changes of the prompt may cost in cache misses a day, in US dollars.

@@ -82,6 +82,8 @@ const fn float(count: u64) -> f64 {
 fn label(field: &str) -> &str {
     match field {
         "traffic" => "traffic",
+        "layer" => "layer",
+        "traffic_from" => "starts at",
         "alpha" => "error rate",
         "power" => "power",
         "baseline" => "rate of the control",

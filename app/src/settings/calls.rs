@@ -200,28 +200,45 @@ pub async fn create_environment(
     project: String,
     name: String,
     #[server(default)] protected: bool,
+    #[server(default)] experiments_need_approver: bool,
 ) -> Result<(), UiError> {
     let cx = crate::context::member(&project).await?;
-    store::environments::create(&cx.store, &cx.actor, &name, policy(protected), cx.now).await?;
+    let policy = domain::release::Policy {
+        experiments_need_approver,
+        ..policy(protected)
+    };
+    store::environments::create(&cx.store, &cx.actor, &name, policy, cx.now).await?;
     Ok(())
 }
 
-/// Protects an environment, or opens it. What else its policy asks stays as it is.
+/// Protects an environment, or opens it, and says who starts experiments there. What else its
+/// policy asks stays as it is.
 #[server]
 pub async fn protect_environment(
     project: String,
     name: String,
     #[server(default)] protected: bool,
+    #[server(default)] experiments_need_approver: bool,
 ) -> Result<(), UiError> {
+    use domain::release::Policy;
+
     let cx = crate::context::member(&project).await?;
     let before = store::environments::list(&cx.store, &cx.actor)
         .await?
         .into_iter()
         .find(|environment| environment.name == name)
         .ok_or_else(|| UiError::NotFound("environment".to_owned()))?;
-    if before.protected != protected {
-        store::environments::set_policy(&cx.store, &cx.actor, &name, policy(protected), cx.now)
-            .await?;
+    let asked = if before.protected == protected {
+        before.policy.clone()
+    } else {
+        policy(protected)
+    };
+    let after = Policy {
+        experiments_need_approver,
+        ..asked
+    };
+    if after != before.policy {
+        store::environments::set_policy(&cx.store, &cx.actor, &name, after, cx.now).await?;
     }
     Ok(())
 }

@@ -17,6 +17,8 @@ use crate::{
 const PROTECTED: &str =
     "Deploying takes the approver role; rolling back stays open to every editor.";
 
+const APPROVERS_START: &str = "Starting an experiment, and raising its traffic, takes the approver role, unless every version in it was approved for this environment or served it.";
+
 /// The environments.
 #[component]
 pub fn EnvironmentsPage() -> impl IntoView {
@@ -64,8 +66,11 @@ fn panel(
 ) -> impl IntoView {
     let project = use_project();
     let Environment {
-        name, protected, ..
+        name,
+        protected,
+        policy,
     } = environment;
+    let approvers_start = policy.experiments_need_approver;
     let heading = format!("env-{name}");
     let id = heading.clone();
     if !may {
@@ -79,6 +84,7 @@ fn panel(
                 <div class="panel-head"><h2 id=id>{name}</h2></div>
                 <div class="panel-body">
                     <p>{protected.then(|| view! { <Icon glyph=Glyph::Lock/> })}{words}</p>
+                    {approvers_start.then(|| view! { <p>{APPROVERS_START}</p> })}
                 </div>
             </section>
         }
@@ -95,11 +101,23 @@ fn panel(
                     <span>"Protected"</span>
                     <span class="hint">{PROTECTED}</span>
                 </label>
+                {experiments(approvers_start)}
             </div>
             <div class="panel-foot"><button class="btn">"Save"<span class="sr-only">" "{name}</span></button></div>
         </ActionForm>
     }
     .into_any()
+}
+
+/// Who starts experiments.
+fn experiments(checked: bool) -> impl IntoView {
+    view! {
+        <label class="choice">
+            <input type="checkbox" name="experiments_need_approver" value="true" checked=checked/>
+            <span>"Approvers start experiments"</span>
+            <span class="hint">{APPROVERS_START}</span>
+        </label>
+    }
 }
 
 #[component]
@@ -129,6 +147,7 @@ fn NewEnvironment(create: ServerAction<CreateEnvironment>) -> impl IntoView {
                     <span>"Protected"</span>
                     <span class="hint">{PROTECTED}</span>
                 </label>
+                {experiments(false)}
             </div>
             <div class="panel-foot">
                 <button class="btn" data-kind="primary" aria-busy=move || create.pending().get().then_some("true")>"Create environment"</button>

@@ -192,7 +192,7 @@ pub async fn preview_cases(
 ) -> Result<Preview, UiError> {
     let cx = context::member(&project).await?;
     let suite = gather::suite(&cx, &suite.to_string()).await?;
-    let read = gather::read_file(&format, &text)?;
+    let read = gather::read_file(&format, &text)?.held_against(&suite.scorers);
     Ok(gather::preview(&read, &suite))
 }
 
@@ -209,22 +209,24 @@ pub async fn import_cases(
     use crate::prompts::words::counted;
 
     let cx = context::member(&project).await?;
+    let found = gather::suite(&cx, &suite.to_string()).await?;
     let read = gather::read_file(&format, &text)?;
+    let scorers = (take_scorers && !read.scorers.is_empty())
+        .then(|| gather::with_scorers(&found, &read.scorers));
+    let read = read.held_against(scorers.as_ref().unwrap_or(&found.scorers));
     let is_whole = read.rejected.is_empty();
     if read.cases.is_empty() || !(is_whole || leave_out) {
         return Err(gather::unreadable(&read));
     }
-    let found = gather::suite(&cx, &suite.to_string()).await?;
-    let scorers = (take_scorers && !read.scorers.is_empty())
-        .then(|| gather::with_scorers(&found, &read.scorers));
     let n_left_out = read.rejected.len();
     let cases: Vec<_> = read.cases.into_iter().map(|(_, case)| case).collect();
     let (store, by) = (&cx.store, &cx.actor);
-    let mut changed = store::suites::add_cases(store, by, suite, &cases, cx.now).await?;
+    // First, because the cases that are there may refuse them: then nothing is added.
     if let Some(scorers) = scorers {
         let threshold = found.threshold;
-        changed = store::suites::set_scorers(store, by, suite, scorers, threshold, cx.now).await?;
+        store::suites::set_scorers(store, by, suite, scorers, threshold, cx.now).await?;
     }
+    let changed = store::suites::add_cases(store, by, suite, &cases, cx.now).await?;
     lead_on(&links::tab(&project, suite, links::Tab::Cases));
     let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let left_out = match n_left_out {

@@ -1,8 +1,8 @@
-//! Copying to the clipboard.
+//! Copying to the clipboard; where there is none, what is to be copied can be selected.
 
 use std::time::Duration;
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 
 use super::{Glyph, Icon};
 
@@ -13,7 +13,7 @@ pub fn Copyable(
     #[prop(into)]
     text: String,
 ) -> impl IntoView {
-    let (is_copied, click) = copying(text.clone());
+    let (is_copied, click) = copying(Signal::stored(text.clone()));
     view! {
         <div class="copy">
             <code>{text}</code>
@@ -21,6 +21,39 @@ pub fn Copyable(
                 <Icon glyph=Glyph::Copy/>
                 {move || if is_copied.get() { "Copied" } else { "Copy" }}
             </button>
+        </div>
+    }
+}
+
+/// The address of what is shown, in a field that can only be read, with a button that copies it.
+#[component]
+pub fn CopyLink(
+    /// The id of the field.
+    id: &'static str,
+    /// What the field is called.
+    label: &'static str,
+    /// The whole address.
+    address: Signal<String>,
+) -> impl IntoView {
+    let field = NodeRef::<html::Input>::new();
+    let (is_copied, copy) = copying(address);
+    let click = move |_| {
+        // Where there is no clipboard, what is selected can be copied by hand.
+        if let Some(field) = field.get_untracked() {
+            field.select();
+        }
+        copy.run(());
+    };
+    view! {
+        <div class="field">
+            <label for=id>{label}</label>
+            <div class="copy-link">
+                <input class="input" id=id node_ref=field readonly=true value=address/>
+                <button type="button" data-scripting="needed" class="btn" on:click=click>
+                    <Icon glyph=Glyph::Copy/>
+                    {move || if is_copied.get() { "Copied" } else { "Copy link" }}
+                </button>
+            </div>
         </div>
     }
 }
@@ -40,7 +73,7 @@ pub fn Hash(
         .chars()
         .take(8)
         .collect();
-    let (is_copied, click) = copying(whole.clone());
+    let (is_copied, click) = copying(Signal::stored(whole.clone()));
     let words = move || {
         if is_copied.get() {
             "Copied".to_owned()
@@ -62,10 +95,10 @@ pub fn Hash(
 }
 
 /// A signal that is true for a moment after copying, and what copies.
-fn copying(text: String) -> (RwSignal<bool>, Callback<()>) {
+fn copying(text: Signal<String>) -> (RwSignal<bool>, Callback<()>) {
     let is_copied = RwSignal::new(false);
     let click = Callback::new(move |()| {
-        if write(&text) {
+        if text.with_untracked(|text| write(text)) {
             is_copied.set(true);
             set_timeout(
                 move || {

@@ -20,7 +20,7 @@ pub mod who;
 
 pub use badge::{Badge, Status, Tag};
 pub use banner::{Banner, Tone};
-pub use copy::{Copyable, Hash};
+pub use copy::{CopyLink, Copyable, Hash};
 pub use dialog::{Dialog, DialogHead, Sheet, close_dialog, open_dialog};
 pub use empty::Empty;
 pub use error::{ErrorPage, ErrorView, Refusal};

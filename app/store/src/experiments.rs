@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission, Who},
     experiment::{
-        Experiment, Happening, MAX_CONCLUSION, Plan, PowerWarning, Refusal, Status, TimelineEntry,
+        Experiment, Happening, MAX_CONCLUSION, Plan, PowerWarning, Refusal, Slice, Status,
+        TimelineEntry,
     },
     id::{EnvironmentId, ExperimentId, PromptId, VersionId},
     lifecycle,
@@ -23,10 +24,14 @@ use crate::{
     tx::Command,
 };
 
+mod exposure;
+mod layers;
 mod read;
 pub mod watch;
 mod write;
 
+pub use exposure::objection;
+pub use layers::layers;
 pub(crate) use read::running_in;
 pub use read::{Filter, detail, find, list, results, rows, timeline};
 use write::{insert, insert_parts, update};
@@ -40,6 +45,7 @@ impl From<Refusal> for Error {
             | Refusal::CannotRamp(_) => "illegal_experiment_move",
             Refusal::CannotChange(_) => "experiment_frozen",
             Refusal::OnlyUp { .. } => "traffic_only_up",
+            Refusal::LayerTaken { .. } => "layer_taken",
         };
         Self::conflict(code, refusal.to_string())
     }
@@ -61,7 +67,7 @@ pub async fn create(
     let experiment = Experiment {
         id,
         status: Status::Draft,
-        salt: plan.shared_salt.clone().unwrap_or_else(|| id.to_string()),
+        salt: id.to_string(),
         planned_units: planned(plan)?,
         plan: plan.clone(),
         by: by.who.clone(),
@@ -102,7 +108,6 @@ pub async fn change(
     let environment = environment(&mut command, by, &plan.environment).await?;
     let versions = versions(&mut command, prompt, plan).await?;
     let experiment = Experiment {
-        salt: plan.shared_salt.clone().unwrap_or_else(|| id.to_string()),
         planned_units: planned(plan)?,
         plan: plan.clone(),
         versions,
@@ -140,7 +145,8 @@ pub struct Started {
 }
 
 /// Starts an experiment: from its commit on, units are assigned. Refused while another one runs
-/// on the same prompt in the same environment, and unless the control is what serves there.
+/// on the same prompt in the same environment or on some of the same units of its layer, and unless
+/// the control is what serves there; by policy also to whoever is no approver (see [`objection`]).
 pub async fn start(
     store: &Store,
     by: &Actor,
@@ -153,6 +159,8 @@ pub async fn start(
     // Whoever releases this prompt waits here, so that what serves cannot change meanwhile.
     let prompt = prompts::lock(command.db(), by, &plan.prompt).await?;
     check_control(&mut command, prompt, &before).await?;
+    exposure::check(&mut command, by, &before).await?;
+    layers::check_room(&mut command, by, &before, plan.slice()).await?;
     sqlx::query!(
         "update experiment set status = $2, started_at = $3 where experiment_id = $1",
         id.0,
@@ -191,8 +199,8 @@ pub async fn start(
         plan.name.as_str(),
         json!({
             "experiment_id": id, "prompt": plan.prompt, "environment": plan.environment,
-            "arms": plan.arms, "traffic": plan.traffic, "planned_units": before.planned_units,
-            "warning": sentence,
+            "arms": plan.arms, "traffic": plan.traffic, "layer": plan.layer, "traffic_from": plan.traffic_from,
+            "planned_units": before.planned_units, "warning": sentence,
         }),
     );
     let experiment = Experiment {
@@ -222,6 +230,18 @@ pub async fn raise_traffic(
     }
     let from = experiment.plan.traffic;
     experiment.status.raise_traffic(from, to)?;
+    let wanted = Slice {
+        traffic: to,
+        ..experiment.plan.slice()
+    };
+    if !wanted.fits() {
+        return Err(Error::invalid(
+            "traffic",
+            format!("leaves its layer: {wanted} goes past the end"),
+        ));
+    }
+    exposure::check(&mut command, by, &experiment).await?;
+    layers::check_room(&mut command, by, &experiment, wanted).await?;
     sqlx::query!(
         "update experiment set traffic = $2 where experiment_id = $1",
         id.0,

@@ -1,6 +1,7 @@
 //! Suites of golden cases. Every change makes a revision; what a suite held at any of them can
 //! be read again, so that a run names exactly what it ran.
 
+mod expected;
 mod of_prompt;
 
 use chrono::{DateTime, Utc};
@@ -439,6 +440,7 @@ pub async fn add_cases(
     now: DateTime<Utc>,
 ) -> Result<Changed> {
     let mut change = Change::open(store, "add_cases", by, id, now).await?;
+    change.check_cases(cases)?;
     let n_added = i32::try_from(cases.len()).unwrap_or(i32::MAX);
     let n_cases = change.n_cases.saturating_add(n_added);
     if usize::try_from(n_cases).unwrap_or(usize::MAX) > MAX_CASES {
@@ -483,6 +485,7 @@ pub async fn change_case(
     now: DateTime<Utc>,
 ) -> Result<Changed> {
     let mut change = Change::open(store, "change_case", by, id, now).await?;
+    change.check_cases(std::slice::from_ref(new))?;
     let (position, before) = change.end_case(case, seen).await?;
     change
         .add(&[case], position, std::slice::from_ref(new))
@@ -536,6 +539,7 @@ pub async fn set_scorers(
     now: DateTime<Utc>,
 ) -> Result<Changed> {
     let mut change = Change::open(store, "set_scorers", by, id, now).await?;
+    change.check_scorers(&scorers).await?;
     let detail = json!({
         "before": { "scorers": change.scorers, "threshold": change.threshold },
         "after": { "scorers": scorers, "threshold": threshold },

@@ -208,7 +208,7 @@ pub async fn add(
     file: CaseFile,
 ) -> Result<Json<Outcome>> {
     let suite = suites::find(&state, &actor, id).await?;
-    let read = import::read(file.format, &file.text);
+    let read = import::read(file.format, &file.text).held_against(&suite.scorers);
     let cases: Vec<Case> = read
         .cases
         .into_iter()

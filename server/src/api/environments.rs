@@ -39,8 +39,17 @@ fn read_policy(fields: &mut Fields) -> Option<Policy> {
         "approvals",
         u16::try_from(approvals).map_err(|_| "must be from 0 to 10"),
     );
+    let experiments_need_approver = members
+        .boolean("experiments_need_approver")
+        .unwrap_or_default();
     members
-        .finish(|| approvals.map(|approvals| Policy { gate, approvals }))
+        .finish(|| {
+            approvals.map(|approvals| Policy {
+                gate,
+                approvals,
+                experiments_need_approver,
+            })
+        })
         .map_err(|errors| fields.absorb(errors))
         .ok()
         .flatten()

@@ -199,6 +199,10 @@ impl From<release::Refusal> for ApiError {
             Refusal::NotAPerson => {
                 return Self::new(StatusCode::FORBIDDEN, "not_a_person", refusal.to_string());
             }
+            Refusal::Unapproved { .. } => {
+                let code = "approver_needed";
+                return Self::new(StatusCode::FORBIDDEN, code, refusal.to_string());
+            }
             Refusal::Over(_) => "promotion_over",
             Refusal::OtherEvidence => "other_evidence",
             Refusal::ReasonMissing => return Self::invalid_field("reason", refusal.to_string()),

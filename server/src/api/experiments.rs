@@ -80,6 +80,9 @@ impl Submitted for Plan {
 }
 
 /// Plans an experiment. The first arm is the control; nobody takes part until it is started.
+///
+/// Experiments of one `layer` whose parts, from `traffic_from` to `traffic_from + traffic`, do not
+/// overlap share no unit, and what none takes is the holdout.
 #[utoipa::path(post, path = "/experiments", tag = "experiments", request_body = Plan,
     responses(
         (status = 201, description = "it is a draft; `Location` names it", body = Experiment),
@@ -158,7 +161,8 @@ impl Submitted for Nothing {
     params(("id" = String, Path, description = "the experiment")),
     responses(
         (status = 200, description = "it runs", body = Started),
-        (status = 409, description = "`experiment_running`, `control_not_serving`, `not_deployed` or `illegal_experiment_move`"),
+        (status = 403, description = "also `approver_needed`, where the environment's policy says so"),
+        (status = 409, description = "`experiment_running`, `layer_taken`, `control_not_serving`, `not_deployed` or `illegal_experiment_move`"),
     ))]
 pub async fn start(
     State(state): State<AppState>,
@@ -227,7 +231,8 @@ impl Submitted for Traffic {
     params(("id" = String, Path, description = "the experiment")),
     responses(
         (status = 200, description = "it is raised", body = Experiment),
-        (status = 409, description = "`traffic_only_up` or `illegal_experiment_move`"),
+        (status = 403, description = "also `approver_needed`, where the environment's policy says so"),
+        (status = 409, description = "`traffic_only_up`, `layer_taken` or `illegal_experiment_move`"),
     ))]
 pub async fn raise_traffic(
     State(state): State<AppState>,

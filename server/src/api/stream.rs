@@ -54,7 +54,7 @@ pub struct StreamQuery {
     environment: Option<String>,
     /// The client's own name, for the propagation panel.
     consumer: Option<String>,
-    /// `content` puts whole prompts into the messages.
+    /// `content` puts whole prompts into the messages: those that serve, and those of experiments' arms.
     include: Option<String>,
 }
 
@@ -288,7 +288,16 @@ impl Follower {
             }
         }
         let mut data = json!({ "environment": self.environment, "prompts": versions });
-        let experiments: Vec<_> = project.experiments.rules(&self.environment).collect();
+        let running = project.experiments.in_environment(&self.environment);
+        let experiments: Vec<Value> = running
+            .map(|running| {
+                let mut rules = json!(running.rules);
+                if self.with_content {
+                    running.put_contents(&mut rules);
+                }
+                rules
+            })
+            .collect();
         if !experiments.is_empty() {
             data["experiments"] = json!(experiments);
         }
@@ -305,19 +314,12 @@ impl Follower {
         if message.text("environment") != Some(&self.environment) {
             return None;
         }
-        match message.change.kind.as_str() {
-            "deployment" => {}
+        let name = match message.change.kind.as_str() {
+            "deployment" => "deployment",
             // Only what changes who gets what: `rules` is there, and null when assignment ends.
-            "experiment" if message.change.payload.get("rules").is_some() => {
-                return Some(
-                    Event::default()
-                        .event("experiment")
-                        .id(message.change.sequence.to_string())
-                        .data(&message.payload),
-                );
-            }
+            "experiment" if message.change.payload.get("rules").is_some() => "experiment",
             _ => return None,
-        }
+        };
         let data = if self.with_content {
             self.with_content(message)
         } else {
@@ -325,19 +327,30 @@ impl Follower {
         };
         Some(
             Event::default()
-                .event("deployment")
+                .event(name)
                 .id(message.change.sequence.to_string())
                 .data(data),
         )
     }
 
-    /// The payload with the prompt in it, made once for all who want it. A deployment that was
-    /// overtaken already goes without: the one that overtook it is on its way.
+    /// The payload with the prompts in it, made once for all who want it: what is deployed, or what
+    /// each arm of an experiment serves. What was overtaken already goes without: what overtook it
+    /// is on its way.
     fn with_content<'m>(&self, message: &'m ChangeMessage) -> &'m str {
         message.with_content.get_or_init(|| {
             let mut payload = message.change.payload.clone();
             let prompt = message.text("prompt").unwrap_or_default();
-            if let Some(project) = self.state.serving.project(self.project)
+            let project = self.state.serving.project(self.project);
+            if let Some(rules) = payload.get_mut("rules") {
+                let running = project
+                    .as_ref()
+                    .and_then(|project| project.experiments.of(&self.environment, prompt));
+                if let Some(running) = running
+                    && message.text("experiment") == Some(&running.rules.id.to_string())
+                {
+                    running.put_contents(rules);
+                }
+            } else if let Some(project) = project
                 && let Ok(served) = project.resolve(&self.environment, prompt)
                 && message.text("deployment_id") == Some(&served.deployment_id.to_string())
                 && let Ok(content) = serde_json::from_slice(&served.body)

@@ -5,7 +5,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use domain::{
     calculator::Calculator,
-    experiment::{Arm, Assignment, assign},
+    experiment::{Arm, Assignment, Slice, assign},
     stats::simulate::{Setup, Simulation, Tally},
 };
 use serde_json::{Map, Value, json};
@@ -158,6 +158,12 @@ enum Wanted {
         /// The experiment's salt
         #[arg(long)]
         salt: String,
+        /// The layer it runs in, if any
+        #[arg(long)]
+        layer: Option<String>,
+        /// Where its part of the layer begins, from 0
+        #[arg(long, default_value_t = 0.0, requires = "layer")]
+        from: f64,
         /// The share of units that take part
         #[arg(long, default_value_t = 1.0)]
         traffic: f64,
@@ -305,11 +311,14 @@ fn answer(wanted: Wanted) -> anyhow::Result<Value> {
         Wanted::Simulate(wanted) => return simulate(&wanted),
         Wanted::Assign {
             salt,
+            layer,
+            from,
             traffic,
             weights,
             units,
         } => {
-            return assignments(&salt, traffic, &weights, &units);
+            let slice = Slice { from, traffic };
+            return assignments(&salt, layer.as_deref(), slice, &weights, &units);
         }
     };
     calculator.compute(input).map_err(|errors| {
@@ -350,12 +359,16 @@ fn simulate(wanted: &Simulate) -> anyhow::Result<Value> {
 
 fn assignments(
     salt: &str,
-    traffic: f64,
+    layer: Option<&str>,
+    slice: Slice,
     weights: &[f64],
     units: &[String],
 ) -> anyhow::Result<Value> {
     if weights.is_empty() || !weights.iter().all(|weight| *weight > 0.0) {
         bail!("every weight must be above 0");
+    }
+    if !slice.fits() {
+        bail!("{slice} is not between 0 and 100 %");
     }
     let arms: Vec<Arm> = weights
         .iter()
@@ -367,7 +380,7 @@ fn assignments(
         })
         .collect();
     let each = units.iter().map(|unit| {
-        let arm = match assign(salt, traffic, &arms, unit) {
+        let arm = match assign(salt, layer, slice, &arms, unit) {
             Assignment::Arm(position) => json!(position),
             Assignment::LeftOut => json!("left out"),
         };
@@ -462,6 +475,14 @@ mod tests {
             ask("assign --salt exp-1 user-1 user-2").unwrap(),
             ask("assign --salt exp-1 --weights 5,5 user-1 user-2").unwrap()
         );
+        // As `tests/golden/assignment.json` of the rules has it.
+        assert_eq!(
+            ask(
+                "assign --salt exp-2 --layer checkout --from 0.3 --traffic 0.3 user-1 user-4 user-8"
+            )
+            .unwrap(),
+            json!({ "user-1": "left out", "user-4": 0, "user-8": 1 })
+        );
     }
 
     #[test]
@@ -473,5 +494,7 @@ mod tests {
         assert!(ask("ztest --control x --treatment 1/2").is_err());
         assert!(ask("simulate --n 1 --baseline 0.5 --threshold 0.1").is_err());
         assert!(ask("assign --salt s --weights 0,1 u").is_err());
+        assert!(ask("assign --salt s --from 0.5 u").is_err());
+        assert!(ask("assign --salt s --layer l --from 0.5 --traffic 0.6 u").is_err());
     }
 }

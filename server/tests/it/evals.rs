@@ -504,3 +504,48 @@ async fn cases_are_imported_row_by_row_and_revisions_stay(pool: PgPool) {
     reader.get(&path).await.is(403);
     app.stop().await;
 }
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_case_that_a_pairwise_judge_has_nothing_for_is_refused_when_it_is_saved(pool: PgPool) {
+    let app = TestApp::start(&pool).await;
+    let acme = app.project("acme").await;
+    acme.prompt("p").says("hello").create().await;
+    let admin = acme.admin_key().await;
+    let body = json!({ "name": "pairs", "prompt": "p", "scorers": [{ "type": "pairwise" }] });
+    let suite = admin.post("/api/v1/suites", &body).await.created();
+    let suite = suite["id"].as_str().unwrap();
+    let path = format!("/api/v1/suites/{suite}/cases");
+
+    // Row by row: what has something to compare with is kept.
+    let rows = json!([
+        { "variables": {} }, { "variables": {}, "expected": "hi" }, { "expected": 7 },
+        { "variables": {}, "expected": "ho", "tags": 1 },
+    ]);
+    let reason = "expected: is required: the scorer pairwise compares the output with it";
+    for query in ["?preview=true", ""] {
+        let found = admin.post(&format!("{path}{query}"), &rows).await.ok();
+        assert_eq!(found["added"], 2);
+        let rejected = found["rejected"].as_array().unwrap();
+        let indexes: Vec<&Value> = rejected.iter().map(|row| &row["index"]).collect();
+        assert_eq!(indexes, [0, 3]);
+        assert_eq!(rejected[0]["reason"], reason);
+    }
+    let kept = admin.get(&path).await.ok();
+    let case = kept["items"][0]["id"].as_str().unwrap();
+    admin
+        .put(&format!("{path}/{case}"), &json!({ "variables": {} }))
+        .await
+        .refused(&["expected"]);
+
+    // Nor are scorers set that the cases leave nothing for.
+    let scorers = |word: &str| json!({ "scorers": [{ "type": word }] });
+    let address = format!("/api/v1/suites/{suite}");
+    admin.patch(&address, &scorers("is-json")).await.ok();
+    let added = admin.post(&path, &json!([{ "variables": {} }])).await.ok();
+    assert_eq!(added["added"], 1);
+    let refused = admin.patch(&address, &scorers("pairwise")).await;
+    let refused = refused.refused(&["scorers"]);
+    let said = refused["errors"][0]["message"].as_str().unwrap();
+    assert!(said.ends_with("and case 3 expects nothing"), "{said}");
+    app.stop().await;
+}

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use domain::{
     actor::Scope,
-    experiment::{Arm, Assignment, assign},
+    experiment::{Arm, Assignment, Slice, assign},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{Client, Events, TestApp, TestProject};
+
+/// The traffic of `plan`.
+const HALF: Slice = Slice::first(0.5);
 
 const RESOLVE: &str = "/api/v1/prompts/triage/resolve?environment=production";
 
@@ -69,7 +72,7 @@ async fn units_get_the_arm_that_anybody_can_compute(pool: PgPool) {
             (&said["id"], &said["unit"]),
             (&experiment["id"], &json!(unit))
         );
-        match assign(salt, 0.5, &arms, &unit) {
+        match assign(salt, None, HALF, &arms, &unit) {
             Assignment::LeftOut => {
                 seen[2] += 1;
                 assert_eq!(
@@ -100,7 +103,7 @@ async fn units_get_the_arm_that_anybody_can_compute(pool: PgPool) {
     // Rendering gives the same version, and tags tell units apart.
     let unit = (0..10_000)
         .map(|n| format!("u{n}"))
-        .find(|unit| assign(salt, 0.5, &arms, unit) == Assignment::Arm(1))
+        .find(|unit| assign(salt, None, HALF, &arms, unit) == Assignment::Arm(1))
         .unwrap();
     let rendered = key
         .post(
@@ -134,7 +137,7 @@ async fn units_get_the_arm_that_anybody_can_compute(pool: PgPool) {
     // What was resolved was exposed, once for each unit; what was left out was not.
     let mut exposed: std::collections::HashSet<String> = (0..60).map(|n| format!("u{n}")).collect();
     exposed.extend([unit, "else".to_owned()]);
-    exposed.retain(|unit| assign(salt, 0.5, &arms, unit) != Assignment::LeftOut);
+    exposed.retain(|unit| assign(salt, None, HALF, &arms, unit) != Assignment::LeftOut);
     let n_exposed = i64::try_from(exposed.len()).unwrap();
     let detail = format!(
         "/api/v1/experiments/{}/results",

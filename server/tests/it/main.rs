@@ -17,6 +17,7 @@ mod evals;
 mod events;
 mod experiments;
 mod idempotency;
+mod layers;
 mod life;
 mod lists;
 mod llm_faults;

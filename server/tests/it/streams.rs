@@ -189,6 +189,74 @@ async fn a_stream_can_carry_whole_prompts(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]
+async fn the_content_of_every_arm_comes_along_where_content_is_asked_for(pool: PgPool) {
+    let app = TestApp::start(&pool).await;
+    let acme = app.project("acme").await;
+    two_versions(&acme).await;
+    let key = acme.admin_key().await;
+    let with_content = format!("{STREAM}&include=content");
+    let mut events = Events::open(&key, &with_content).await;
+    let mut plain = Events::open(&key, STREAM).await;
+    for stream in [&mut events, &mut plain] {
+        stream.expect("snapshot").await;
+    }
+    let plan = json!({
+        "name": "shorter", "prompt": "support/triage", "environment": "production", "primary_metric": "resolved",
+        "arms": [{ "name": "A", "version": 2 }, { "name": "B", "version": 1 }], "traffic": 0.5,
+    });
+    let planned = key.post("/api/v1/experiments", &plan).await.created();
+    let path = |verb: &str| {
+        let id = planned["id"].as_str().unwrap();
+        format!("/api/v1/experiments/{id}/{verb}")
+    };
+    key.post(&path("start"), &json!({})).await.ok();
+
+    // Each arm's content is what a resolve answers for a unit that is in it.
+    let arm = |rules: &Value, index: usize| rules["arms"][index]["content"].clone();
+    let says = |content: &Value| content["messages"][0]["content"].clone();
+    let (_, told) = events.expect("experiment").await;
+    let rules = &told["rules"];
+    assert_eq!(
+        [says(&arm(rules, 0)), says(&arm(rules, 1))],
+        [json!("two"), json!("one")]
+    );
+    assert_eq!(arm(rules, 1)["version"], 1);
+    let assigned: domain::experiment::Rules = serde_json::from_value(rules.clone()).unwrap();
+    let unit = (0..1_000)
+        .map(|number| format!("u{number}"))
+        .find(|unit| assigned.assign(unit) == domain::experiment::Assignment::Arm(1))
+        .unwrap();
+    let resolve = format!("/api/v1/prompts/support%2Ftriage/resolve?unit={unit}");
+    let mut resolved = key.get(&resolve).await.ok();
+    resolved["experiment"] = Value::Null;
+    assert_eq!(arm(rules, 1), resolved);
+
+    // A later change, and a stream that opens later, bring them as well; others never see them.
+    key.post(&path("traffic"), &json!({ "traffic": 1 }))
+        .await
+        .ok();
+    let (_, told) = events.expect("experiment").await;
+    assert_eq!(told["rules"]["traffic"], 1.0);
+    assert_eq!(arm(&told["rules"], 1), resolved);
+    let (_, snapshot) = Events::open(&key, &with_content)
+        .await
+        .expect("snapshot")
+        .await;
+    assert_eq!(arm(&snapshot["experiments"][0], 1), resolved);
+    for _ in 0..2 {
+        let (_, told) = plain.expect("experiment").await;
+        assert_eq!(arm(&told["rules"], 0), Value::Null);
+    }
+    let (_, snapshot) = Events::open(&key, STREAM).await.expect("snapshot").await;
+    assert_eq!(arm(&snapshot["experiments"][0], 0), Value::Null);
+
+    key.post(&path("stop"), &json!({})).await.ok();
+    let (_, told) = events.expect("experiment").await;
+    assert_eq!(told["rules"], Value::Null);
+    app.stop().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
 async fn confirmations_show_how_far_a_deployment_has_come(pool: PgPool) {
     let app = TestApp::start(&pool).await;
     let acme = app.project("acme").await;

@@ -1,14 +1,17 @@
 //! Who gets which arm: a pure function of the salt and the unit, the same in server, command line
 //! and any client. Byte for byte: h(x) is the first 8 bytes of SHA-256 over the UTF-8 of
 //! `salt + ":" + x + ":" + unit`, read as a big-endian unsigned 64-bit number, as a double,
-//! divided by 2⁶⁴. A unit takes part when h("traffic") < traffic. Its arm is the first whose
-//! cumulative weight (added up in order) divided by the sum of all weights exceeds h("arm"), and
-//! the last one if none does. Test vectors are in `tests/golden/assignment.json`.
+//! divided by 2⁶⁴. A unit takes part when h("traffic") < traffic. In a layer it takes part when
+//! from ≤ h("traffic") < from + traffic, added up as doubles, where this one h has the layer's name
+//! in place of the salt. Its arm is the first whose cumulative weight (added up in order) divided by
+//! the sum of all weights exceeds h("arm"), and the last one if none does; h("arm") always has the
+//! experiment's own salt, so that arms of different experiments are independent. Test vectors are
+//! in `tests/golden/assignment.json`.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Arm, Unit};
+use super::{Arm, Slice, Unit};
 use crate::{id::ExperimentId, prompt::PromptName};
 
 /// All that assigning takes: what the stream sends when an experiment starts or changes.
@@ -25,6 +28,12 @@ pub struct Rules {
     pub unit: Unit,
     /// What is hashed with the unit.
     pub salt: String,
+    /// What is hashed in its place to say who takes part; none: the salt.
+    #[serde(default)]
+    pub layer: Option<String>,
+    /// From which draw on units take part.
+    #[serde(default)]
+    pub traffic_from: f64,
     /// The share of units that take part.
     pub traffic: f64,
     /// Control first.
@@ -45,14 +54,24 @@ impl Rules {
     /// because the two draws are independent.
     #[must_use]
     pub fn assign(&self, unit: &str) -> Assignment {
-        assign(&self.salt, self.traffic, &self.arms, unit)
+        let slice = Slice {
+            from: self.traffic_from,
+            traffic: self.traffic,
+        };
+        assign(&self.salt, self.layer.as_deref(), slice, &self.arms, unit)
     }
 }
 
 /// The same from its parts.
 #[must_use]
-pub fn assign(salt: &str, traffic: f64, arms: &[Arm], unit: &str) -> Assignment {
-    if draw(salt, "traffic", unit) >= traffic {
+pub fn assign(
+    salt: &str,
+    layer: Option<&str>,
+    slice: Slice,
+    arms: &[Arm],
+    unit: &str,
+) -> Assignment {
+    if !slice.holds(draw(layer.unwrap_or(salt), "traffic", unit)) {
         return Assignment::LeftOut;
     }
     let at = draw(salt, "arm", unit);

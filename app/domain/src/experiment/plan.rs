@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{count, points};
+use super::{
+    Slice,
+    words::{count, points},
+};
 use crate::{prompt::PromptName, stats::power};
 
 mod read;
@@ -187,10 +190,13 @@ pub struct Plan {
     /// What may stop it by itself.
     #[serde(default)]
     pub auto_stop: AutoStop,
-    /// A salt shared with other experiments, so that they leave out the same units (a holdout);
-    /// its own if left out, which makes it independent of all others.
+    /// The layer it runs in: experiments of one layer that take different parts of it share no
+    /// unit, and what none takes is the holdout. Without one it is independent of all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shared_salt: Option<String>,
+    pub layer: Option<String>,
+    /// Where its part of the layer begins, from 0; `traffic` says how long it is. 0 without a layer.
+    #[serde(default)]
+    pub traffic_from: f64,
 }
 
 /// What is wrong with a plan's numbers, said before it starts.
@@ -211,6 +217,15 @@ pub struct PowerWarning {
 }
 
 impl Plan {
+    /// Which units take part.
+    #[must_use]
+    pub const fn slice(&self) -> Slice {
+        Slice {
+            from: self.traffic_from,
+            traffic: self.traffic,
+        }
+    }
+
     /// Each comparison's error rate: shared among the challengers, so that planning is never more
     /// hopeful than Holm's adjustment will be.
     fn alpha_each(&self) -> f64 {

@@ -6,6 +6,7 @@ use crate::stats::{mean::Summary, simulate::Binomial};
 
 mod assignment;
 mod calibration;
+mod layers;
 mod plans;
 mod verdicts;
 

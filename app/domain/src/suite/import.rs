@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Case, MAX_CASES, Origin, Scorer};
+use super::{Case, MAX_CASES, Origin, Scorer, check_expected};
 use crate::field::FieldError;
 
 mod csv;
@@ -73,6 +73,19 @@ impl Imported {
             index,
             reason: reason.into(),
         });
+    }
+
+    /// Rejects the cases that the scorers of their suite leave no way to keep: see [`check_expected`].
+    #[must_use]
+    pub fn held_against(mut self, suite: &[Scorer]) -> Self {
+        for (index, case) in std::mem::take(&mut self.cases) {
+            match check_expected(suite, &case) {
+                Ok(()) => self.cases.push((index, case)),
+                Err(error) => self.reject(index, error.to_string()),
+            }
+        }
+        self.rejected.sort_by_key(|row| row.index);
+        self
     }
 
     fn note(&mut self, note: impl Into<String>) {

@@ -138,3 +138,48 @@ fn a_scorer_without_anything_to_compare_with_is_named() {
     let informational = scorer(&json!({"type": "is-refusal", "weight": 0}));
     assert!(scorers_of(&[informational], &none).is_err());
 }
+
+#[test]
+fn a_case_that_a_pairwise_judge_has_nothing_for_is_not_kept() {
+    let none = case(&json!({"variables": {}}));
+    let some = case(&json!({"variables": {}, "expected": "yes"}));
+    let own = case(&json!({"variables": {}, "scorers": [{"type": "pairwise", "weight": 2}]}));
+    let pairwise = [scorer(&json!({"type": "pairwise"}))];
+    // What the judge looks at is no other output.
+    let with_value = [scorer(&json!({"type": "pairwise", "value": "shorter"}))];
+    for (suite, case, is_kept) in [
+        (&pairwise[..], &some, true),
+        (&with_value[..], &some, true),
+        (&pairwise[..], &none, false),
+        (&with_value[..], &none, false),
+        (&[][..], &none, true),
+        (&[][..], &own, false),
+        (&pairwise[..], &own, false),
+    ] {
+        assert_eq!(check_expected(suite, case).is_ok(), is_kept, "{case:?}");
+    }
+    // Others may get a value later: a run says so.
+    assert!(check_expected(&[scorer(&json!({"type": "equals"}))], &none).is_ok());
+    assert_eq!(
+        check_expected(&pairwise, &none).unwrap_err().to_string(),
+        "expected: is required: the scorer pairwise compares the output with it"
+    );
+
+    let said = |lacking: &[i32]| {
+        let cases = (1..=9).map(|at| (at, if lacking.contains(&at) { &none } else { &some }));
+        check_all_expected(&pairwise, cases).map_err(|error| error.to_string())
+    };
+    let words = "scorers: pairwise compares the output with what a case expects, and";
+    assert_eq!(said(&[]), Ok(()));
+    assert_eq!(said(&[3]), Err(format!("{words} case 3 expects nothing")));
+    assert_eq!(
+        said(&[3, 9]),
+        Err(format!("{words} cases 3 and 9 expect nothing"))
+    );
+    assert_eq!(
+        said(&[1, 2, 3, 4, 5, 7, 9]),
+        Err(format!(
+            "{words} cases 1, 2, 3, 4, 5 and 2 more expect nothing"
+        ))
+    );
+}

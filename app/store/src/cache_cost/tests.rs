@@ -266,6 +266,7 @@ async fn a_promotion_that_waited_meets_the_budget_of_the_day_it_goes(pool: PgPoo
     let policy = Policy {
         gate: false,
         approvals: 1,
+        ..Policy::default()
     };
     crate::environments::set_policy(&world.store, &admin, "production", policy, at(21))
         .await
@@ -480,6 +481,7 @@ async fn approvals_hold_for_all_that_go_in_one_window(pool: PgPool) {
     let policy = Policy {
         gate: false,
         approvals: 1,
+        ..Policy::default()
     };
     crate::environments::set_policy(&world.store, &admin, "production", policy, at(21))
         .await

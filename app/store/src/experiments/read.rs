@@ -136,7 +136,7 @@ pub(super) async fn select(db: &mut PgConnection, wanted: Wanted<'_>) -> Result<
         Row,
         r#"select experiment_id as "id: ExperimentId", experiment.name, hypothesis, status as "status: Status",
                   prompt.name as "prompt: PromptName", environment.name as environment, unit as "unit: Unit", traffic,
-                  salt, primary_metric, decision as "decision: Decision", alpha, power, baseline, minimum_effect,
+                  salt, layer, traffic_from, primary_metric, decision as "decision: Decision", alpha, power, baseline, minimum_effect,
                   units_per_day, days, planned_units, auto_stop_guardrail, auto_stop_srm,
                   experiment.by as "by: Json<Who>", experiment.created_at, started_at, stopped_at, concluded_at,
                   conclusion, frozen as "frozen: Json<Frozen>",
@@ -188,6 +188,8 @@ struct Row {
     unit: Unit,
     traffic: f64,
     salt: String,
+    layer: Option<String>,
+    traffic_from: f64,
     primary_metric: String,
     decision: Decision,
     alpha: f64,
@@ -213,7 +215,6 @@ struct Row {
 
 impl Row {
     fn experiment(self) -> Experiment {
-        let shared_salt = (self.salt != self.id.to_string()).then(|| self.salt.clone());
         Experiment {
             id: self.id,
             status: self.status,
@@ -240,7 +241,8 @@ impl Row {
                     guardrail: self.auto_stop_guardrail,
                     srm: self.auto_stop_srm,
                 },
-                shared_salt,
+                layer: self.layer,
+                traffic_from: self.traffic_from,
             },
             salt: self.salt,
             planned_units: u64::try_from(self.planned_units).unwrap_or_default(),

@@ -11,6 +11,8 @@ use crate::{
     testing::{World, at},
 };
 
+mod layers;
+
 /// A prompt with two versions, the first of which serves production.
 async fn world(pool: PgPool) -> World {
     let world = World::new(pool).await;
@@ -96,8 +98,10 @@ async fn what_was_planned_is_read_back(pool: PgPool) {
     assert_eq!(read_back(&world, made.id).await, made);
     assert_eq!(made.salt, made.id.to_string());
     assert_eq!(made.planned_units, 1_812);
-    let shared = planned(&world, json!({ "shared_salt": "holdout" })).await;
-    assert_eq!(read_back(&world, shared.id).await.salt, "holdout");
+    let layered = json!({ "layer": "checkout", "traffic": 0.25, "traffic_from": 0.5 });
+    let layered = planned(&world, layered).await;
+    assert_eq!(read_back(&world, layered.id).await, layered);
+    assert_eq!(layered.salt, layered.id.to_string());
 
     let by = world.actor(Role::Viewer);
     let filter = Filter {
@@ -107,7 +111,7 @@ async fn what_was_planned_is_read_back(pool: PgPool) {
     let first = list(&world.store, &by, &filter, &PageRequest::first(1))
         .await
         .unwrap();
-    assert_eq!(first.items[0].id, shared.id);
+    assert_eq!(first.items[0].id, layered.id);
     let page = PageRequest::parse(Some("1"), first.next_cursor.as_deref()).unwrap();
     let second = list(&world.store, &by, &filter, &page).await.unwrap();
     assert_eq!((second.items[0].id, second.next_cursor), (made.id, None));
@@ -166,6 +170,8 @@ async fn arms_are_fixed_while_it_runs_and_traffic_only_goes_up(pool: PgPool) {
     // The database forbids it, too, whoever asks.
     for sql in [
         "update experiment set salt = 'x'",
+        "update experiment set layer = 'x'",
+        "update experiment set traffic_from = 0.1",
         "update experiment set traffic = 0.1",
         "delete from experiment_arm",
     ] {

@@ -20,9 +20,9 @@ pub async fn insert(
         "insert into experiment
              (experiment_id, project_id, prompt_id, environment_id, name, hypothesis, status, unit, traffic, salt,
               primary_metric, decision, alpha, power, baseline, minimum_effect, units_per_day, days, planned_units,
-              auto_stop_guardrail, auto_stop_srm, by, created_at)
+              auto_stop_guardrail, auto_stop_srm, by, created_at, layer, traffic_from)
          values ($1, $2, $3, $4, $5, $6, 'draft', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                 $21, $22)",
+                 $21, $22, $23, $24)",
         experiment.id.0,
         by.project.0,
         prompt.0,
@@ -45,6 +45,8 @@ pub async fn insert(
         plan.auto_stop.srm,
         command.author(),
         experiment.created_at,
+        plan.layer,
+        plan.traffic_from,
     )
     .execute(command.db())
     .await?;
@@ -60,9 +62,10 @@ pub async fn update(
     let plan = &experiment.plan;
     sqlx::query!(
         "update experiment
-         set prompt_id = $2, environment_id = $3, name = $4, hypothesis = $5, unit = $6, traffic = $7, salt = $8,
+         set prompt_id = $2, environment_id = $3, name = $4, hypothesis = $5, unit = $6, traffic = $7, layer = $8,
              primary_metric = $9, decision = $10, alpha = $11, power = $12, baseline = $13, minimum_effect = $14,
-             units_per_day = $15, days = $16, planned_units = $17, auto_stop_guardrail = $18, auto_stop_srm = $19
+             units_per_day = $15, days = $16, planned_units = $17, auto_stop_guardrail = $18, auto_stop_srm = $19,
+             traffic_from = $20
          where experiment_id = $1",
         experiment.id.0,
         prompt.0,
@@ -71,7 +74,7 @@ pub async fn update(
         plan.hypothesis,
         plan.unit.word(),
         plan.traffic,
-        experiment.salt,
+        plan.layer,
         plan.primary_metric,
         plan.decision.word(),
         plan.alpha,
@@ -83,6 +86,7 @@ pub async fn update(
         i64::try_from(experiment.planned_units).unwrap_or(i64::MAX),
         plan.auto_stop.guardrail,
         plan.auto_stop.srm,
+        plan.traffic_from,
     )
     .execute(command.db())
     .await?;

@@ -346,6 +346,7 @@ mod tests {
         let policy = Policy {
             gate: false,
             approvals: 2,
+            ..Policy::default()
         };
         environments::set_policy(
             store,

@@ -2,8 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Arm, AutoStop, Decision, Direction, Guardrail, MAX_ARMS, MAX_GUARDRAILS, Plan, Unit};
+use super::{
+    Arm, AutoStop, Decision, Direction, Guardrail, MAX_ARMS, MAX_GUARDRAILS, Plan, Slice, Unit,
+};
 use crate::{
+    experiment::layer::check_layer,
     field::{FieldError, Fields},
     prompt::{PromptName, check_prose},
 };
@@ -48,6 +51,7 @@ impl Plan {
                 .then_some(())
                 .ok_or("must be above 0 and at most 1")
         });
+        let (layer, traffic_from) = read_layer(&mut fields, traffic);
         let unit = one_of(&mut fields, "unit", &Unit::ALL, Unit::word).unwrap_or_default();
         let primary_metric = label(&mut fields, "primary_metric");
         let decision =
@@ -90,13 +94,6 @@ impl Plan {
             fields.refuse("days", format!("must be from 1 to {MAX_DAYS}"));
         }
         let auto_stop = read_auto_stop(&mut fields);
-        let shared_salt = fields.text("shared_salt");
-        if shared_salt.as_deref().is_some_and(|salt| !is_salt(salt)) {
-            fields.refuse(
-                "shared_salt",
-                "must be 1 to 64 letters, digits, `-`, `_` or `.`",
-            );
-        }
         let plan = fields.finish(|| {
             prompt.map(|prompt| Self {
                 name,
@@ -116,7 +113,8 @@ impl Plan {
                 units_per_day,
                 days: days.and_then(|days| u32::try_from(days).ok()),
                 auto_stop,
-                shared_salt,
+                layer,
+                traffic_from,
             })
         })?;
         let plan = plan.ok_or_else(|| vec![FieldError::new("prompt", "is required")])?;
@@ -128,11 +126,28 @@ impl Plan {
     }
 }
 
-fn is_salt(salt: &str) -> bool {
-    (1..=64).contains(&salt.len())
-        && salt
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+/// The layer and where in it the experiment begins.
+fn read_layer(fields: &mut Fields, traffic: f64) -> (Option<String>, f64) {
+    let layer = fields.text("layer");
+    if let Some(Err(message)) = layer.as_deref().map(check_layer) {
+        fields.refuse("layer", message);
+    }
+    let from = within(fields, "traffic_from", 0.0, |from| {
+        (0.0..1.0)
+            .contains(&from)
+            .then_some(())
+            .ok_or("must be 0 or more and below 1")
+    });
+    let slice = Slice { from, traffic };
+    if from > 0.0 && layer.is_none() {
+        fields.refuse("traffic_from", "needs a layer: without one it is 0");
+    } else if (0.0..1.0).contains(&from) && traffic <= 1.0 && !slice.fits() {
+        fields.refuse(
+            "traffic_from",
+            format!("leaves no room for the traffic: {slice} goes past the end"),
+        );
+    }
+    (layer, from)
 }
 
 /// A short text that must say something.

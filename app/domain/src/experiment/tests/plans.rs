@@ -29,7 +29,7 @@ fn what_is_left_out_is_as_usual() {
 fn everything_wrong_is_listed_at_once() {
     let errors = refused(json!({
         "name": " ", "prompt": "a//b", "traffic": 0, "unit": "tenant", "decision": "bayes", "alpha": 0.9,
-        "power": 2, "minimum_effect": 0, "days": 0, "colour": "red", "shared_salt": "a b",
+        "power": 2, "minimum_effect": 0, "days": 0, "colour": "red", "layer": "a b", "traffic_from": 1,
         "arms": [{ "name": "A", "version": 1 }, { "name": "A", "version": 0, "weight": -1 }],
         "guardrails": [{ "metric": "latency_ms", "direction": "down", "margin": -1 }],
         "auto_stop": { "guardrail": "yes" },
@@ -45,7 +45,8 @@ fn everything_wrong_is_listed_at_once() {
         "minimum_effect:",
         "days:",
         "colour:",
-        "shared_salt:",
+        "layer:",
+        "traffic_from:",
         "arms[1].name:",
         "arms[1].version:",
         "arms[1].weight:",
@@ -103,4 +104,31 @@ fn too_little_traffic_is_warned_of_in_numbers() {
          difference of 7.8 percentage points or more would be found."
     );
     assert_eq!(running(json!({ "days": 14 })).plan.power_warning(), None);
+}
+
+#[test]
+fn a_part_of_a_layer_fits_into_it() {
+    let plan = running(json!({ "layer": "checkout", "traffic": 0.3, "traffic_from": 0.7 })).plan;
+    assert_eq!(
+        (plan.layer.as_deref(), plan.traffic_from),
+        (Some("checkout"), 0.7)
+    );
+    assert_eq!(Plan::parse(json!(plan)).unwrap(), plan);
+    // As it always was: the whole line, from 0.
+    let plan = running(json!({})).plan;
+    assert_eq!((&plan.layer, plan.slice()), (&None, Slice::first(1.0)));
+    assert_eq!(
+        refused(json!({ "traffic": 0.3, "traffic_from": 0.2 })),
+        ["traffic_from: needs a layer: without one it is 0"]
+    );
+    assert_eq!(
+        refused(json!({ "layer": "x", "traffic": 0.5, "traffic_from": 0.6 })),
+        ["traffic_from: leaves no room for the traffic: 60 to 110 % goes past the end"]
+    );
+    for name in ["", "a b", "ü", &"x".repeat(65)] {
+        assert_eq!(
+            refused(json!({ "layer": name })),
+            ["layer: must be 1 to 64 letters, digits, `-`, `_` or `.`"]
+        );
+    }
 }
