@@ -70,12 +70,16 @@ test('an admin leaves starting experiments to approvers, and the start button sa
   await page.goto(`${PROJECT}/settings/environments`);
   await settled(page, javaScriptEnabled);
   const panel = page.getByRole('form', { name: environment }).or(page.locator('form', { has: page.getByRole('heading', { name: environment }) })).first();
+  await expect(panel).toContainText('A promotion executes at once');
   await panel.getByLabel(/^Approvers start experiments/).check();
+  await panel.getByLabel(/^A passed gate/).check();
+  await panel.getByLabel('Approvals').selectOption('2');
   await panel.getByRole('button', { name: /^Save/ }).click();
   await expect.poll(async () => {
     const all = (await call('GET', '/environments')).body.items as { name: string; policy: unknown }[];
     return all.find((one) => one.name === environment)!.policy;
-  }).toEqual({ gate: false, approvals: 0, experiments_need_approver: true });
+  }).toEqual({ gate: true, approvals: 2, experiments_need_approver: true });
+  await expect(panel).toContainText('waits for a passed gate and 2 approvals');
 
   await page.context().clearCookies();
   await signIn(page, 'editor');

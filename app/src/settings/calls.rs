@@ -8,6 +8,7 @@ use domain::{
     project::{ApiKey, Member},
     prompt::Environment,
     provider::Provider,
+    release::Policy,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -199,57 +200,23 @@ pub async fn load_environments(project: String) -> Result<Vec<Environment>, UiEr
 pub async fn create_environment(
     project: String,
     name: String,
-    #[server(default)] protected: bool,
-    #[server(default)] experiments_need_approver: bool,
+    #[server(default)] policy: Policy,
 ) -> Result<(), UiError> {
     let cx = crate::context::member(&project).await?;
-    let policy = domain::release::Policy {
-        experiments_need_approver,
-        ..policy(protected)
-    };
     store::environments::create(&cx.store, &cx.actor, &name, policy, cx.now).await?;
     Ok(())
 }
 
-/// Protects an environment, or opens it, and says who starts experiments there. What else its
-/// policy asks stays as it is.
+/// Says what an environment asks of a promotion, and who starts experiments there.
 #[server]
-pub async fn protect_environment(
+pub async fn set_policy(
     project: String,
     name: String,
-    #[server(default)] protected: bool,
-    #[server(default)] experiments_need_approver: bool,
+    #[server(default)] policy: Policy,
 ) -> Result<(), UiError> {
-    use domain::release::Policy;
-
     let cx = crate::context::member(&project).await?;
-    let before = store::environments::list(&cx.store, &cx.actor)
-        .await?
-        .into_iter()
-        .find(|environment| environment.name == name)
-        .ok_or_else(|| UiError::NotFound("environment".to_owned()))?;
-    let asked = if before.protected == protected {
-        before.policy.clone()
-    } else {
-        policy(protected)
-    };
-    let after = Policy {
-        experiments_need_approver,
-        ..asked
-    };
-    if after != before.policy {
-        store::environments::set_policy(&cx.store, &cx.actor, &name, after, cx.now).await?;
-    }
+    store::environments::set_policy(&cx.store, &cx.actor, &name, policy, cx.now).await?;
     Ok(())
-}
-
-#[cfg(feature = "ssr")]
-fn policy(protected: bool) -> domain::release::Policy {
-    if protected {
-        domain::release::Policy::guarded()
-    } else {
-        domain::release::Policy::default()
-    }
 }
 
 /// The providers, and when they were read.

@@ -1,11 +1,11 @@
 //! Environments: where versions serve, and who may change that.
 
-use domain::{actor::Permission, prompt::Environment};
+use domain::{actor::Permission, prompt::Environment, release::Policy};
 use leptos::prelude::*;
 
 use super::{
     AdminsOnly, Settings,
-    calls::{CreateEnvironment, ProtectEnvironment, load_environments},
+    calls::{CreateEnvironment, SetPolicy, load_environments},
 };
 use crate::{
     error::UiError,
@@ -14,8 +14,8 @@ use crate::{
     ui::{Glyph, Icon, Loaded, Refusal, TextField, Tone, clear_after, use_toasts},
 };
 
-const PROTECTED: &str =
-    "Deploying takes the approver role; rolling back stays open to every editor.";
+/// As many as the store takes.
+const MAX_APPROVALS: u16 = 10;
 
 const APPROVERS_START: &str = "Starting an experiment, and raising its traffic, takes the approver role, unless every version in it was approved for this environment or served it.";
 
@@ -24,18 +24,18 @@ const APPROVERS_START: &str = "Starting an experiment, and raising its traffic, 
 pub fn EnvironmentsPage() -> impl IntoView {
     let project = use_project();
     let create = ServerAction::<CreateEnvironment>::new();
-    let protect = ServerAction::<ProtectEnvironment>::new();
+    let set = ServerAction::<SetPolicy>::new();
     let heard = use_feed().heard(&["environment"]);
     let environments = Resource::new(
         move || {
-            let done = (create.version().get(), protect.version().get());
+            let done = (create.version().get(), set.version().get());
             (project.get(), heard.get(), done)
         },
         |(project, _, _)| load_environments(project),
     );
     let toasts = use_toasts();
     Effect::new(move |_| {
-        if let Some(Ok(())) = protect.value().get() {
+        if let Some(Ok(())) = set.value().get() {
             toasts.say(Tone::Good, "Saved");
         }
     });
@@ -43,7 +43,7 @@ pub fn EnvironmentsPage() -> impl IntoView {
     view! {
         <Settings title="Environments">
             {(!may).then(|| view! { <AdminsOnly/> })}
-            <Refusal error=Signal::derive(move || protect.value().get().and_then(Result::err))/>
+            <Refusal error=Signal::derive(move || set.value().get().and_then(Result::err))/>
             <Loaded
                 from=environments
                 skeleton=|| view! { <div class="panel" aria-busy="true"><div class="panel-body"><span class="skeleton" data-width="medium"></span></div></div> }
@@ -51,7 +51,7 @@ pub fn EnvironmentsPage() -> impl IntoView {
             >
                 {environments
                     .into_iter()
-                    .map(|environment| panel(environment, protect, may))
+                    .map(|environment| panel(environment, set, may))
                     .collect_view()}
             </Loaded>
             {may.then(|| view! { <NewEnvironment create/> })}
@@ -59,49 +59,34 @@ pub fn EnvironmentsPage() -> impl IntoView {
     }
 }
 
-fn panel(
-    environment: Environment,
-    protect: ServerAction<ProtectEnvironment>,
-    may: bool,
-) -> impl IntoView {
+fn panel(environment: Environment, set: ServerAction<SetPolicy>, may: bool) -> impl IntoView {
     let project = use_project();
-    let Environment {
-        name,
-        protected,
-        policy,
-    } = environment;
-    let approvers_start = policy.experiments_need_approver;
+    let Environment { name, policy, .. } = environment;
     let heading = format!("env-{name}");
     let id = heading.clone();
+    let is_open = policy.asks_for_nothing();
+    let says =
+        view! { <p>{(!is_open).then(|| view! { <Icon glyph=Glyph::Lock/> })}{asks(&policy)}</p> };
     if !may {
-        let words = if protected {
-            PROTECTED
-        } else {
-            "Open to every editor."
-        };
         return view! {
             <section class="panel" aria-labelledby=heading>
                 <div class="panel-head"><h2 id=id>{name}</h2></div>
                 <div class="panel-body">
-                    <p>{protected.then(|| view! { <Icon glyph=Glyph::Lock/> })}{words}</p>
-                    {approvers_start.then(|| view! { <p>{APPROVERS_START}</p> })}
+                    {says}
+                    {policy.experiments_need_approver.then(|| view! { <p>{APPROVERS_START}</p> })}
                 </div>
             </section>
         }
         .into_any();
     }
     view! {
-        <ActionForm action=protect attr:class="panel" attr:aria-labelledby=heading>
+        <ActionForm action=set attr:class="panel" attr:aria-labelledby=heading>
             <input type="hidden" name="project" value=project/>
             <input type="hidden" name="name" value=name.clone()/>
             <div class="panel-head"><h2 id=id>{name.clone()}</h2></div>
             <div class="panel-body form">
-                <label class="choice">
-                    <input type="checkbox" name="protected" value="true" checked=protected/>
-                    <span>"Protected"</span>
-                    <span class="hint">{PROTECTED}</span>
-                </label>
-                {experiments(approvers_start)}
+                {says}
+                {fields(&name, &policy)}
             </div>
             <div class="panel-foot"><button class="btn">"Save"<span class="sr-only">" "{name}</span></button></div>
         </ActionForm>
@@ -109,11 +94,54 @@ fn panel(
     .into_any()
 }
 
-/// Who starts experiments.
-fn experiments(checked: bool) -> impl IntoView {
+/// What the policy comes to, in a sentence.
+fn asks(policy: &Policy) -> String {
+    let approvals = match policy.approvals {
+        0 => None,
+        1 => Some("1 approval by somebody who neither wrote nor asked for it".to_owned()),
+        n => Some(format!(
+            "{n} approvals by people who neither wrote nor asked for it"
+        )),
+    };
+    let gate = policy.gate.then(|| "a passed gate".to_owned());
+    let wanted: Vec<String> = gate.into_iter().chain(approvals).collect();
+    if wanted.is_empty() {
+        return "A promotion executes at once. Every editor may ask for one.".to_owned();
+    }
+    format!(
+        "A promotion waits for {}. Rolling back stays open to every editor.",
+        wanted.join(" and ")
+    )
+}
+
+/// What a policy is set with. `place` keeps the ids of several apart.
+fn fields(place: &str, policy: &Policy) -> impl IntoView + use<> {
+    let approvals = format!("approvals-{place}");
+    let chosen = policy.approvals;
+    let options = (0..=MAX_APPROVALS)
+        .map(|n| {
+            let words = match n {
+                0 => "none".to_owned(),
+                n => n.to_string(),
+            };
+            view! { <option value=n.to_string() selected=n == chosen>{words}</option> }
+        })
+        .collect_view();
     view! {
         <label class="choice">
-            <input type="checkbox" name="experiments_need_approver" value="true" checked=checked/>
+            <input type="checkbox" name="policy[gate]" value="true" checked=policy.gate/>
+            <span>"A passed gate"</span>
+            <span class="hint">"On the same content, by the suite that is set for the prompt, or its largest."</span>
+        </label>
+        <div class="field">
+            <label for=approvals.clone()>"Approvals"</label>
+            <p class="hint" id=format!("{approvals}-h")>"By approvers or admins other than the author and whoever asks."</p>
+            <select class="input" data-width="short" id=approvals.clone() name="policy[approvals]" aria-describedby=format!("{approvals}-h")>
+                {options}
+            </select>
+        </div>
+        <label class="choice">
+            <input type="checkbox" name="policy[experiments_need_approver]" value="true" checked=policy.experiments_need_approver/>
             <span>"Approvers start experiments"</span>
             <span class="hint">{APPROVERS_START}</span>
         </label>
@@ -142,16 +170,33 @@ fn NewEnvironment(create: ServerAction<CreateEnvironment>) -> impl IntoView {
                     id="new-environment" name="name" label="Name" error=name placeholder="canary" autocomplete="off"
                     hint="Lower-case letters, digits, - and _. Applications name it when they fetch a prompt."
                 />
-                <label class="choice">
-                    <input type="checkbox" name="protected" value="true"/>
-                    <span>"Protected"</span>
-                    <span class="hint">{PROTECTED}</span>
-                </label>
-                {experiments(false)}
+                {fields("new", &Policy::default())}
             </div>
             <div class="panel-foot">
                 <button class="btn" data-kind="primary" aria-busy=move || create.pending().get().then_some("true")>"Create environment"</button>
             </div>
         </ActionForm>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_says_what_it_asks_for() {
+        let policy = |gate, approvals| Policy {
+            gate,
+            approvals,
+            ..Policy::default()
+        };
+        assert!(asks(&policy(false, 0)).starts_with("A promotion executes at once"));
+        assert!(asks(&policy(true, 0)).starts_with("A promotion waits for a passed gate."));
+        assert!(asks(&policy(false, 2)).starts_with("A promotion waits for 2 approvals by people"));
+        let both = asks(&Policy::guarded());
+        assert!(
+            both.contains("a passed gate and 1 approval by somebody"),
+            "{both}"
+        );
     }
 }

@@ -56,10 +56,26 @@ pub fn Fields(shown: CaseView, may_write: bool, error: Signal<Option<UiError>>) 
         .as_ref()
         .map(|case| case.note.clone())
         .unwrap_or_default();
-    let (note_label, note_hint) = if shown.is_report {
-        ("What went wrong", "What came back instead, who noticed.")
+    // What went wrong is what a report is about; else the note is an aside.
+    let (early, late) = if shown.is_report {
+        let hint = "What came back instead, who noticed.";
+        (
+            Some(text(
+                "note",
+                "What went wrong",
+                hint,
+                note,
+                may_write,
+                error,
+            )),
+            None,
+        )
     } else {
-        ("Note", "What this case is about, for people.")
+        let hint = "What this case is about, for people.";
+        (
+            None,
+            Some(text("note", "Note", hint, note, may_write, error)),
+        )
     };
     let own = case
         .as_ref()
@@ -83,6 +99,25 @@ pub fn Fields(shown: CaseView, may_write: bool, error: Signal<Option<UiError>>) 
             <span>"Expected is JSON"</span>
             <span class="hint">"An object or a list is compared by what it holds, not by how it is written."</span>
         </label>
+        {early}
+        {part_in_the_gate(is_smoke, must_pass, may_write)}
+        {text("tags", "Other tags", "With commas between them.", tags, may_write, error)}
+        {late}
+        <details open=move || has_more || is_refused(error)>
+            <summary class="disclosure"><Icon glyph=Glyph::ChevronRight/>"Own scorers, placeholders, more variables"</summary>
+            <div class="stack">
+                {area("scorers", "Own scorers", "A JSON list such as [{\"type\": \"contains\", \"value\": \"refund\"}]. One of the same type takes the place of the suite’s.", own, true, may_write, error)}
+                {area("placeholders", "Placeholders", "A JSON object: each placeholder’s messages, such as {\"history\": [{\"role\": \"user\", \"content\": \"Hello\"}]}.", placeholders, true, may_write, error)}
+                {may_write.then(|| area("more", "More variables", "A JSON object, for what the prompt does not declare.", String::new(), true, may_write, error))}
+            </div>
+        </details>
+        {origin}
+    }
+}
+
+/// The two tags that have a box.
+fn part_in_the_gate(is_smoke: bool, must_pass: bool, may_write: bool) -> impl IntoView {
+    view! {
         <fieldset>
             <legend>"Part in the gate"</legend>
             <div class="choices">
@@ -98,17 +133,6 @@ pub fn Fields(shown: CaseView, may_write: bool, error: Signal<Option<UiError>>) 
                 </label>
             </div>
         </fieldset>
-        {text("tags", "Other tags", "With commas between them.", tags, may_write, error)}
-        {text("note", note_label, note_hint, note, may_write, error)}
-        <details open=move || has_more || is_refused(error)>
-            <summary class="disclosure"><Icon glyph=Glyph::ChevronRight/>"Own scorers, placeholders, more variables"</summary>
-            <div class="stack">
-                {area("scorers", "Own scorers", "A JSON list such as [{\"type\": \"contains\", \"value\": \"refund\"}]. One of the same type takes the place of the suite’s.", own, true, may_write, error)}
-                {area("placeholders", "Placeholders", "A JSON object: each placeholder’s messages, such as {\"history\": [{\"role\": \"user\", \"content\": \"Hello\"}]}.", placeholders, true, may_write, error)}
-                {may_write.then(|| area("more", "More variables", "A JSON object, for what the prompt does not declare.", String::new(), true, may_write, error))}
-            </div>
-        </details>
-        {origin}
     }
 }
 

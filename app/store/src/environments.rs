@@ -57,6 +57,7 @@ pub async fn create(
             "`latest` always means the newest version; choose another name",
         ));
     }
+    check(&policy)?;
     let mut command = Command::begin(store, "create_environment", by, now).await?;
     let count = sqlx::query_scalar!(
         r#"select count(*) as "n!" from environment where project_id = $1"#,
@@ -119,6 +120,14 @@ pub(crate) async fn insert(
     Ok(())
 }
 
+/// More people than this nobody gets together for one change.
+fn check(policy: &Policy) -> Result<()> {
+    if policy.approvals > 10 {
+        return Err(Error::invalid("approvals", "must be at most 10"));
+    }
+    Ok(())
+}
+
 /// Changes what an environment asks of a promotion.
 pub async fn set_policy(
     store: &Store,
@@ -128,9 +137,7 @@ pub async fn set_policy(
     now: DateTime<Utc>,
 ) -> Result<Environment> {
     by.may_in(Permission::Administer, name)?;
-    if policy.approvals > 10 {
-        return Err(Error::invalid("approvals", "must be at most 10"));
-    }
+    check(&policy)?;
     let mut command = Command::begin(store, "set_policy", by, now).await?;
     let before = sqlx::query_scalar!(
         r#"select policy as "policy: Json<Policy>"

@@ -208,13 +208,16 @@ fn standing(gate: Option<LastGate>, day: Option<Day>) -> impl IntoView {
     let state = day.as_ref().filter(|day| day.is_bad).map(|_| "bad");
     let day = match day {
         None => view! { <Nobody word="no traffic"/> }.into_any(),
-        Some(day) => view! {
-            <span class="day" title=day.words.clone()>
-                {line_and_number(day.line, day.success)}
-                <span class="sr-only">{day.words}</span>
-            </span>
+        Some(day) => {
+            let title = day.words.clone();
+            view! {
+                <span class="day" title=title>
+                    {line_and_number(day.line, day.success)}
+                    <span class="sr-only">{day.words}</span>
+                </span>
+            }
+            .into_any()
         }
-        .into_any(),
     };
     view! {
         <td data-rank="2" data-fit="">{gate}</td>

@@ -108,7 +108,7 @@ const ROWS: &[Row] = &[
     ("revoke_key", Admin, "key={key}"),
     ("load_environments", Viewer, ""),
     ("create_environment", Admin, "name=qa"),
-    ("protect_environment", Admin, "name=staging&protected=true"),
+    ("set_policy", Admin, "name=staging&policy[gate]=true"),
     ("load_providers", Viewer, ""),
     ("save_provider", Admin, "name=p&kind=openai&base_url=http://127.0.0.1:9"),
     ("add_price", Admin, "provider=ours&model=m&input=1&output=2&valid_from=2026-01-01"),
