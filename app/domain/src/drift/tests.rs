@@ -26,6 +26,7 @@ fn evidence(common: Vec<(Seen, Seen)>) -> Evidence {
     let n = common.len() as u64;
     Evidence {
         frozen: facts(n),
+        is_lucky: false,
         run: facts(n),
         common,
         chart: None,

@@ -119,6 +119,21 @@ pub(super) async fn options(db: &mut PgConnection, run: RunId) -> Result<RunOpti
     Ok(options.0)
 }
 
+/// Whether a strict gate let a run pass because it came out no worse than another one.
+pub(super) async fn is_lucky(db: &mut PgConnection, run: RunId) -> Result<bool> {
+    let is_lucky = sqlx::query_scalar!(
+        r#"select exists (
+               select from gate
+               where run_id = $1 and baseline_run_id is not null
+                 and policy ->> 'mode' = 'strict' and verdict ->> 'verdict' = 'pass'
+           ) as "is_lucky!""#,
+        run.0,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(is_lucky)
+}
+
 /// What is known of a run as a whole.
 pub(super) async fn of_run(db: &mut PgConnection, run: RunId) -> Result<RunFacts> {
     let row = sqlx::query!(

@@ -87,6 +87,7 @@ async fn judge_one(
         (RunStatus::Completed, Some(frozen)) => {
             let evidence = Evidence {
                 frozen: facts::of_run(command.db(), frozen).await?,
+                is_lucky: facts::is_lucky(command.db(), frozen).await?,
                 run: facts::of_run(command.db(), ended.run).await?,
                 common: facts::common(command.db(), frozen, ended.run).await?,
                 chart: last_chart(&mut command, &active, frozen).await?,

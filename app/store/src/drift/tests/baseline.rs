@@ -91,6 +91,29 @@ async fn a_version_that_is_promoted_again_is_held_against_what_that_was_decided_
     world.promote("triage", "production", 2, 130).await.unwrap();
     world.promote("triage", "production", 1, 140).await.unwrap();
     assert_eq!(detail(&world, 141).await.frozen_run, Some(gated));
+
+    // It had to come out no worse than the version before: luck that a check allows for.
+    let found = check(&world, 2, "fp_1", 200).await;
+    let level = found.finding.numbers.unwrap().level;
+    let whole = domain::drift::ALARM_LEVEL;
+    assert!(
+        (level - whole * domain::drift::LUCKY_SHARE).abs() < 1e-12,
+        "{level}"
+    );
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_gate_with_nothing_to_be_held_against_needs_no_luck(pool: PgPool) {
+    let world = World::new(pool).await;
+    let suite = prompt(&world, "triage", "local", 60).await;
+    gate(&world, suite, GatePolicy::default(), 4, 5).await;
+    world.promote("triage", "production", 1, 20).await.unwrap();
+    let found = check(&world, 4, "fp_1", 100).await;
+    let level = found.finding.numbers.unwrap().level;
+    assert!(
+        (level - domain::drift::ALARM_LEVEL).abs() < 1e-12,
+        "{level}"
+    );
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
