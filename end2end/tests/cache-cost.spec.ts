@@ -1,7 +1,7 @@
 // What a change costs in cache misses: where it is decided, what it may cost, and what tokens cost.
-import { call, newPrompt, promote } from '../support/api.ts';
+import { call, newEnvironment, newPrompt, promote } from '../support/api.ts';
 import { PROJECT } from '../support/demo.ts';
-import { expect, expectNoAxeFindings, signIn, test } from '../support/test.ts';
+import { expect, expectNoAxeFindings, settled, signIn, test } from '../support/test.ts';
 
 const HANDBOOK = `${PROJECT}/prompts/support/shop-handbook`;
 
@@ -25,16 +25,85 @@ test('the compare page says what a change costs, of the traffic that is entered'
   await expect(box.getByText(/behind the last cache breakpoint/)).toBeVisible();
 });
 
-test('a change over the budget is refused until somebody says yes', async ({ page, javaScriptEnabled, complaints }) => {
+// A prompt of two versions whose long instructions end in a breakpoint for so long.
+async function longPrompt(ttl: '5m' | '1h'): Promise<string> {
   const long = (first: string) => `${first} ${'Answer in one short sentence and be kind. '.repeat(600)}`;
   const model = { provider: 'anthropic', name: 'claude-sonnet-4-6', max_tokens: 100 };
   const name = await newPrompt([]);
-  const path = `/prompts/${encodeURIComponent(name)}`;
   for (const first of ['One.', 'Two.']) {
-    const system = { role: 'system', content: long(first), cache_control: { type: 'ephemeral' } };
+    const system = { role: 'system', content: long(first), cache_control: { type: 'ephemeral', ttl } };
     const content = { type: 'chat', messages: [system, { role: 'user', content: 'Hello' }], model };
-    expect((await call('POST', `${path}/versions`, { content })).status).toBe(201);
+    expect((await call('POST', `/prompts/${encodeURIComponent(name)}/versions`, { content })).status).toBe(201);
   }
+  return name;
+}
+
+test('the roll-back page says what going back costs, of the traffic that is entered', async ({ page, javaScriptEnabled }) => {
+  const name = await longPrompt('1h');
+  await promote(name, 1, 'staging');
+  await promote(name, 2, 'staging');
+  await signIn(page, 'editor');
+  await page.goto(`${PROJECT}/roll-back/${name}?environment=staging`);
+  await settled(page, javaScriptEnabled);
+  const box = page.getByRole('region', { name: 'Cache refill' });
+  await expect(box.getByText('At worst')).toBeVisible();
+  await expect(box.getByText(/for 1 hour\. Each has its own price/)).toBeVisible();
+  await box.getByLabel('Requests an hour').fill('120');
+  await box.getByLabel('Distinct prefixes').fill('500');
+  await box.getByRole('button', { name: 'Estimate' }).click();
+  await expect(page).toHaveURL(/environment=staging&to=1&requests=120&keys=500/);
+  await expect(box.getByLabel('Requests an hour')).toHaveValue('120');
+  await expect(box.getByText('as entered').first()).toBeVisible();
+  await settled(page, javaScriptEnabled);
+  if (javaScriptEnabled) await expectNoAxeFindings(page);
+  // The form that goes back is another one, and still does.
+  await page.getByRole('button', { name: 'Roll back to v1' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('v1');
+});
+
+test('an experiment says what its start costs and which arms stay warm', async ({ page, javaScriptEnabled }) => {
+  const name = await longPrompt('5m');
+  const environment = await newEnvironment();
+  await promote(name, 1, environment);
+  const arm = (letter: string, version: number) => ({ name: letter, version, weight: 1 });
+  const plan = { name: `Costs of ${name}`, prompt: name, environment, primary_metric: 'resolved', arms: [arm('A', 1), arm('B', 2)] };
+  const id = (await call('POST', '/experiments', plan)).body.id as string;
+  await signIn(page, 'editor');
+  await page.goto(`${PROJECT}/experiments/${id}`);
+  await settled(page, javaScriptEnabled);
+  const caches = page.getByRole('region', { name: 'Caches of the arms' });
+  const row = (letter: string) => caches.getByRole('row').filter({ has: page.getByRole('rowheader', { name: letter, exact: true }) });
+  await expect(row('A').getByRole('cell').nth(4)).toHaveText('$0.00');
+  await expect(row('B').getByRole('cell').nth(4)).not.toHaveText('$0.00');
+  const worst = async () => Number((await row('B').getByRole('cell').nth(4).innerText()).replace('$', ''));
+  const before = await worst();
+  await expect(caches.getByText('Too little traffic')).toHaveCount(0);
+  await caches.getByLabel('Requests an hour').fill('20');
+  await caches.getByRole('button', { name: 'Estimate' }).click();
+  await expect(page).toHaveURL(/requests=20/);
+  await expect(caches.getByText("Too little traffic to keep every arm's cache warm")).toBeVisible();
+  expect(await worst()).toBeLessThan(before / 100);
+  await settled(page, javaScriptEnabled);
+  if (javaScriptEnabled) await expectNoAxeFindings(page);
+
+  // While it is planned, the traffic is entered among everything else, and all of that stays.
+  await page.getByRole('link', { name: 'Change the plan' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Change the plan');
+  await settled(page, javaScriptEnabled);
+  await page.getByLabel('Name', { exact: true }).first().fill('Another name');
+  await caches.getByLabel('Requests an hour').fill('30');
+  await caches.getByRole('button', { name: 'Estimate' }).click();
+  await expect(page).toHaveURL(/requests=30/);
+  await expect(caches.getByText(/Reckoned for 30 requests an hour/)).toBeVisible();
+  await expect(page.getByLabel('Name', { exact: true }).first()).toHaveValue('Another name');
+  await settled(page, javaScriptEnabled);
+  await page.getByRole('button', { name: 'Save draft' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Another name');
+});
+
+test('a change over the budget is refused until somebody says yes', async ({ page, javaScriptEnabled, complaints }) => {
+  const name = await longPrompt('5m');
+  const path = `/prompts/${encodeURIComponent(name)}`;
   await promote(name, 1, 'staging');
 
   await signIn(page, 'admin');

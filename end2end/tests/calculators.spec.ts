@@ -66,6 +66,17 @@ test('a cache cost follows the prices', async ({ page, javaScriptEnabled }) => {
   await expect(page).toHaveURL(/write=7\.50/);
 });
 
+test('a cache that lasts an hour has its own price', async ({ page, javaScriptEnabled }) => {
+  await signIn(page, 'viewer');
+  await page.goto(`${PAGE}?tool=cache-cost&model=anthropic%2Fclaude-sonnet-4-6`);
+  await settled(page, javaScriptEnabled);
+  await page.getByLabel('A prefix stays warm for').selectOption('1 hour');
+  await calculate(page, javaScriptEnabled);
+  await expect(page.getByLabel('Cache write')).toHaveValue('6');
+  await expect(sentence(page)).toContainText('$0.19 once, and $307.20 at worst; after 1 hour');
+  await expect(page).toHaveURL(/ttl=1h/);
+});
+
 test('the exact risk of a threshold needs no script', async ({ page, javaScriptEnabled }) => {
   await signIn(page, 'viewer');
   await page.goto(`${PAGE}?tool=threshold-risk`);

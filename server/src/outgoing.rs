@@ -188,6 +188,8 @@ impl Resolve for Guarded {
 pub struct Reply {
     /// The status.
     pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body, or its beginning.
     pub body: Vec<u8>,
     /// Whether there was more than was read.
@@ -254,6 +256,7 @@ impl Outgoing {
         let asking = async {
             let response = request.send().await.map_err(|error| unsent(&error))?;
             let status = response.status().as_u16();
+            let headers = response.headers().clone();
             let mut chunks = response.bytes_stream();
             let mut body = Vec::new();
             let mut is_cut = false;
@@ -267,6 +270,7 @@ impl Outgoing {
             }
             Ok(Reply {
                 status,
+                headers,
                 body,
                 is_cut,
             })

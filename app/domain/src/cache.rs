@@ -13,6 +13,9 @@ pub mod arms;
 pub mod budget;
 pub mod cost;
 pub mod estimate;
+mod ttl;
+
+pub use ttl::Ttl;
 
 /// One block of a prompt, in the order providers cache them: tools, response format,
 /// instructions (system and developer messages), then the other messages.
@@ -23,8 +26,9 @@ pub struct Block {
     pub label: String,
     /// Its text; a message's template as written.
     pub text: String,
-    /// Whether the author ends a cached prefix here (`cache_control`).
-    pub breakpoint: bool,
+    /// For how long the prefix is to stay warm that the author ends here (`cache_control`); none
+    /// where it goes on.
+    pub breakpoint: Option<Ttl>,
     /// Characters up to the first variable. Behind it the text is another for every caller:
     /// a prefix reaching further is warm only for calls with the very same values. A
     /// placeholder has none.
@@ -61,7 +65,7 @@ pub fn blocks(content: &Content) -> Vec<Block> {
         blocks.push(fixed_block(
             "response format".to_owned(),
             canonical(format),
-            false,
+            None,
         ));
     }
     let mut conversation = Vec::new();
@@ -71,7 +75,7 @@ pub fn blocks(content: &Content) -> Vec<Block> {
             Message::Chat(message) => {
                 let label = format!("message {number} ({})", message.role);
                 let mut block = template_block(label, &message.content);
-                block.breakpoint = message.cache_control.is_some();
+                block.breakpoint = message.cache_control.as_ref().map(Ttl::of_breakpoint);
                 let others = (&message.name, &message.tool_call_id, &message.tool_calls);
                 if others != (&None, &None, &None) {
                     block.append(&canonical(&others));
@@ -84,7 +88,7 @@ pub fn blocks(content: &Content) -> Vec<Block> {
             }
             Message::Placeholder(placeholder) => {
                 let label = format!("message {number} (placeholder {})", placeholder.name);
-                let block = fixed_block(label, String::new(), false);
+                let block = fixed_block(label, String::new(), None);
                 conversation.push(Block {
                     varies: true,
                     ..block
@@ -94,6 +98,15 @@ pub fn blocks(content: &Content) -> Vec<Block> {
     }
     blocks.append(&mut conversation);
     blocks
+}
+
+/// The shortest time to live that a content's breakpoints ask for: after it, part of the prefix is
+/// cold. The usual one where there is none.
+pub fn shortest_ttl(content: &Content) -> Ttl {
+    let ends = blocks(content)
+        .into_iter()
+        .filter_map(|block| block.breakpoint);
+    ends.min().unwrap_or_default()
 }
 
 /// The first block that differs; `None` if everything that is cached stays the same.
@@ -147,7 +160,9 @@ pub fn first_changed_block(old: &Content, new: &Content) -> Option<FirstChange> 
 }
 
 fn chars_to_last_breakpoint(blocks: &[Block], from: usize) -> Option<usize> {
-    let last = blocks.iter().rposition(|block| block.breakpoint)?;
+    let last = blocks
+        .iter()
+        .rposition(|block| block.breakpoint.is_some())?;
     let affected = blocks.get(from..=last).unwrap_or_default();
     Some(affected.iter().map(|block| block.chars).sum())
 }
@@ -164,14 +179,12 @@ fn tool_block(tool: &Value) -> Block {
     let control = definition
         .as_object_mut()
         .and_then(|members| members.shift_remove("cache_control"));
-    fixed_block(
-        label,
-        canonical(&definition),
-        control.is_some_and(|control| !control.is_null()),
-    )
+    let control = control.filter(|control| !control.is_null());
+    let breakpoint = control.as_ref().map(Ttl::of_breakpoint);
+    fixed_block(label, canonical(&definition), breakpoint)
 }
 
-fn fixed_block(label: String, text: String, breakpoint: bool) -> Block {
+fn fixed_block(label: String, text: String, breakpoint: Option<Ttl>) -> Block {
     let chars = text.chars().count();
     Block {
         label,
@@ -184,7 +197,7 @@ fn fixed_block(label: String, text: String, breakpoint: bool) -> Block {
 }
 
 fn template_block(label: String, source: &str) -> Block {
-    let mut block = fixed_block(label, source.to_owned(), false);
+    let mut block = fixed_block(label, source.to_owned(), None);
     let segments = Template::parse(source).map(|template| template.segments().to_vec());
     let first_tag = segments.iter().flatten().find_map(|segment| match segment {
         Segment::Text(_) => None,
@@ -254,9 +267,23 @@ mod tests {
                 blocks[2].chars,
                 blocks[2].breakpoint
             ),
-            (3, 21, true)
+            (3, 21, Some(Ttl::FiveMinutes))
         );
         assert!(blocks[3].varies && !blocks[1].varies);
+    }
+
+    #[test]
+    fn the_shortest_time_to_live_of_the_breakpoints_counts() {
+        assert_eq!(shortest_ttl(&base()), Ttl::FiveMinutes);
+        let hour = json!({"type": "ephemeral", "ttl": "1h"});
+        let mut one = content(&json!([{"role": "system", "content": "x", "cache_control": hour}]));
+        assert_eq!(shortest_ttl(&one), Ttl::Hour);
+        one.tools = Some(vec![
+            json!({"name": "t", "cache_control": {"type": "ephemeral"}}),
+        ]);
+        assert_eq!(blocks(&one)[0].breakpoint, Some(Ttl::FiveMinutes));
+        assert_eq!(shortest_ttl(&one), Ttl::FiveMinutes);
+        assert_eq!(shortest_ttl(&content(&json!([]))), Ttl::FiveMinutes);
     }
 
     #[test]

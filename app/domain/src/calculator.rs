@@ -6,7 +6,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    cache::cost::{Prices, Traffic, invalidation_cost},
+    cache::{
+        Ttl,
+        cost::{Prices, Traffic, invalidation_cost},
+    },
     field::{FieldError, Fields},
     stats::{
         MAX_COUNT, mean, multiple, paired, power,
@@ -17,7 +20,9 @@ use crate::{
 
 mod read;
 
-use read::{alpha, check_weights, count, numbers, optional_count, power, sample, share, summary};
+use read::{
+    alpha, check_weights, count, numbers, optional_count, power, sample, share, summary, ttl,
+};
 
 /// The most arms and p-values of one request.
 const MAX_LIST: usize = 1_000;
@@ -293,6 +298,7 @@ fn welch(mut fields: Fields) -> Result<Value, Vec<FieldError>> {
 }
 
 fn cache_cost(mut fields: Fields) -> Result<Value, Vec<FieldError>> {
+    let ttl = ttl(&mut fields);
     let mut positive = |name: &str| {
         fields.require(name);
         let number = fields.number(name).unwrap_or_default();
@@ -306,31 +312,48 @@ fn cache_cost(mut fields: Fields) -> Result<Value, Vec<FieldError>> {
         tokens: positive("tokens"),
         distinct_keys: positive("distinct_keys"),
         ttft_ms: positive("ttft_ms"),
+        ttl,
     };
+    let prices = cache_prices(&mut fields, ttl);
+    fields.finish(|| {
+        let nothing = |reason: &str| {
+            with_reason(
+                json!({ "upper_bound_usd": null, "expected_usd": null, "expected_writes": null }),
+                Some(reason),
+            )
+        };
+        let Some(prices) = prices else {
+            return nothing("this model has no price for writing the cache for 1 hour");
+        };
+        match invalidation_cost(traffic, prices) {
+            Some(cost) => json!(cost),
+            None => nothing("there must be at least one key"),
+        }
+    })
+}
+
+/// None for an hour at a price that is null: not every model offers that.
+fn cache_prices(fields: &mut Fields, ttl: Ttl) -> Option<Prices> {
     fields.require("prices");
-    let mut prices = Prices {
-        write: 0.0,
-        read: 0.0,
-    };
-    if let Some(value) = fields.take("prices") {
-        let mut one = Fields::new("prices", value);
-        for (name, price) in [("write", &mut prices.write), ("read", &mut prices.read)] {
-            one.require(name);
-            *price = one.number(name).unwrap_or_default();
-            if !(0.0..=1e6).contains(price) {
-                one.refuse(name, "must be 0 or more US dollars per million tokens");
-            }
-        }
-        if let Err(errors) = one.finish(|| ()) {
-            fields.absorb(errors);
-        }
+    let mut one = Fields::new("prices", fields.take("prices")?);
+    if ttl != Ttl::Hour {
+        one.require("write");
     }
-    fields.finish(|| match invalidation_cost(traffic, prices) {
-        Some(cost) => json!(cost),
-        None => with_reason(
-            json!({ "upper_bound_usd": null, "expected_usd": null, "expected_writes": null }),
-            Some("there must be at least one key"),
-        ),
+    one.require("read");
+    let mut price = |name: &str| {
+        let price = one.number(name);
+        if price.is_some_and(|price| !(0.0..=1e6).contains(&price)) {
+            one.refuse(name, "must be 0 or more US dollars per million tokens");
+        }
+        price
+    };
+    let (write, read) = (price("write"), price("read"));
+    if let Err(errors) = one.finish(|| ()) {
+        fields.absorb(errors);
+    }
+    Some(Prices {
+        write: write?,
+        read: read?,
     })
 }
 

@@ -113,7 +113,7 @@ fn amount(fields: &mut Fields, name: &str) -> Option<f64> {
     None
 }
 
-/// How many tokens a call used. The four counts do not overlap: providers that count cache reads
+/// How many tokens a call used. The five counts do not overlap: providers that count cache reads
 /// among the input are subtracted from it where their answer is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = TokenUsage))]
@@ -128,6 +128,9 @@ pub struct Usage {
     /// Input tokens written to the cache for 5 minutes.
     #[serde(default)]
     pub cache_write: u64,
+    /// Input tokens written to the cache for an hour.
+    #[serde(default)]
+    pub cache_write_1h: u64,
 }
 
 impl Usage {
@@ -139,6 +142,7 @@ impl Usage {
             output: self.output.saturating_add(other.output),
             cache_read: self.cache_read.saturating_add(other.cache_read),
             cache_write: self.cache_write.saturating_add(other.cache_write),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
         }
     }
 }
@@ -151,13 +155,16 @@ pub fn price_at(rows: &[Price], at: DateTime<Utc>) -> Option<&Price> {
         .max_by_key(|row| row.valid_from)
 }
 
-/// What a call costs, in US dollars.
+/// What a call costs, in US dollars. What was written for an hour at a price that the row does not
+/// name counts as written for 5 minutes: a little less than it was, instead of nothing.
 pub fn cost_of_call(price: &Price, usage: Usage) -> f64 {
     let part = |tokens: u64, usd: f64| crate::stats::float(tokens) * usd / PER_TOKENS;
+    let write = price.write_5m.unwrap_or(price.input);
     part(usage.input, price.input)
         + part(usage.output, price.output)
         + part(usage.cache_read, price.read.unwrap_or(price.input))
-        + part(usage.cache_write, price.write_5m.unwrap_or(price.input))
+        + part(usage.cache_write, write)
+        + part(usage.cache_write_1h, price.write_1h.unwrap_or(write))
 }
 
 #[cfg(test)]
@@ -202,13 +209,25 @@ mod tests {
             output: 200,
             cache_read: 10_000,
             cache_write: 2_000,
+            cache_write_1h: 500,
         };
         let close =
             |found: f64, expected: f64| assert!((found - expected).abs() < 1e-15, "{found}");
-        close(cost_of_call(&price, usage), 0.003 + 0.003 + 0.003 + 0.0075);
+        close(
+            cost_of_call(&price, usage),
+            0.003 + 0.003 + 0.003 + 0.0075 + 0.003,
+        );
         price.read = None;
+        price.write_1h = None;
+        close(
+            cost_of_call(&price, usage),
+            0.003 + 0.003 + 0.03 + 0.0075 + 0.001_875,
+        );
         price.write_5m = None;
-        close(cost_of_call(&price, usage), 0.003 + 0.003 + 0.03 + 0.006);
+        close(
+            cost_of_call(&price, usage),
+            0.003 + 0.003 + 0.03 + 0.006 + 0.001_5,
+        );
         close(cost_of_call(&price, Usage::default()), 0.0);
         assert_eq!(usage.plus(usage).cache_read, 20_000);
     }

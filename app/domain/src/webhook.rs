@@ -287,7 +287,10 @@ pub enum Outcome {
     /// The receiver said yes.
     Delivered,
     /// It did not, and may the next time.
-    Failed,
+    Failed {
+        /// When it asked to be told again (`Retry-After`), from now on.
+        asked: Option<TimeDelta>,
+    },
     /// It cannot, and will not: the address is one that is never called.
     Refused(String),
 }
@@ -316,8 +319,12 @@ pub fn after(
     match outcome {
         Outcome::Delivered => Next::Delivered,
         Outcome::Refused(words) => Next::GiveUp(words.clone()),
-        Outcome::Failed => {
-            let at = now + pause(attempt, dice);
+        Outcome::Failed { asked } => {
+            let own = pause(attempt, dice);
+            // A receiver may ask for more time than it would get, and not for more than the longest
+            // pause: what it is told of is not to be lost because of a number it sends.
+            let asked = asked.map_or(own, |asked| asked.min(TimeDelta::seconds(LONGEST_PAUSE)));
+            let at = now + own.max(asked);
             if at - created_at > PATIENCE {
                 let tries = if attempt == 1 { "try" } else { "tries" };
                 Next::GiveUp(format!(
@@ -358,7 +365,7 @@ mod tests {
         for dice in [0.0, 0.5, 1.0] {
             let (mut now, mut attempt) = (at(0), 1);
             let reason = loop {
-                match after(attempt, &Outcome::Failed, at(0), now, dice) {
+                match after(attempt, &Outcome::Failed { asked: None }, at(0), now, dice) {
                     Next::Again(next) => {
                         assert!(next > now);
                         now = next;
@@ -374,6 +381,29 @@ mod tests {
                 reason,
                 format!("not delivered in 24 hours, after {attempt} tries")
             );
+        }
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_more_time_within_bounds() {
+        let next = |attempt, asked: Option<i64>| {
+            let asked = asked.map(TimeDelta::seconds);
+            match after(attempt, &Outcome::Failed { asked }, at(0), at(0), 0.5) {
+                Next::Again(next) => (next - at(0)).num_seconds(),
+                other => panic!("{other:?}"),
+            }
+        };
+        for (attempt, asked, wanted) in [
+            (1, None, 10),
+            // Less than the schedule's own pause changes nothing.
+            (1, Some(0), 10),
+            (3, Some(20), 40),
+            (1, Some(90), 90),
+            // A week is as good as the longest pause.
+            (1, Some(604_800), LONGEST_PAUSE),
+            (1, Some(-5), 10),
+        ] {
+            assert_eq!(next(attempt, asked), wanted, "{attempt} {asked:?}");
         }
     }
 

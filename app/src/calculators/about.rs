@@ -40,7 +40,7 @@ impl Tool {
             },
             Self::Cache => About {
                 formula: "worst = N · T · write; expected = (K (1 − e^(−N/K)) + Λ · TTFT) · T · (write − read)",
-                source: "N requests in the five minutes a prefix stays warm, K prefixes, T tokens, Λ requests a second. A change behind the last breakpoint, or a prefix too short for the model to cache, costs nothing.",
+                source: "N requests in the time a prefix stays warm (five minutes, or an hour by breakpoints that say so), K prefixes, T tokens, Λ requests a second. A change behind the last breakpoint, or a prefix too short for the model to cache, costs nothing.",
             },
         }
     }

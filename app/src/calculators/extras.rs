@@ -78,6 +78,7 @@ pub fn read(tool: Tool, typed: &[String], answer: &Value) -> Option<Extra> {
                 tokens: number("tokens")?,
                 distinct_keys: number("keys")?,
                 ttft_ms: number("ttft")?,
+                ttl: tool.ttl(typed),
             },
             Prices {
                 write: number("write")?,

@@ -1,7 +1,7 @@
 //! What a calculator found, in a sentence and a few numbers. A number that cannot be computed is
 //! a dash with the reason beneath, never NaN.
 
-use domain::stats::Interval;
+use domain::{cache::Ttl, stats::Interval};
 use serde_json::Value;
 
 mod rates;
@@ -105,6 +105,7 @@ fn p_is(p: f64) -> String {
 /// What was found, for what was typed.
 pub fn read(tool: Tool, typed: &[String], answer: &Value) -> Finding {
     let answer = Answer(answer);
+    let ttl = tool.ttl(typed);
     let typed = |name| tool.number(typed, name).unwrap_or_default();
     match tool {
         Tool::Size => size(answer, typed),
@@ -113,7 +114,7 @@ pub fn read(tool: Tool, typed: &[String], answer: &Value) -> Finding {
         Tool::AlwaysValid => always_valid(answer, typed("alpha")),
         Tool::Ratio => ratio(answer),
         Tool::Threshold => threshold(answer, typed),
-        Tool::Cache => cache(answer),
+        Tool::Cache => cache(answer, ttl),
     }
 }
 
@@ -271,7 +272,7 @@ fn threshold(answer: Answer, typed: impl Fn(&'static str) -> f64) -> Finding {
     }
 }
 
-fn cache(answer: Answer) -> Finding {
+fn cache(answer: Answer, ttl: Ttl) -> Finding {
     let (Some(most), Some(expected), Some(writes)) = (
         answer.number("/upper_bound_usd"),
         answer.number("/expected_usd"),
@@ -282,16 +283,17 @@ fn cache(answer: Answer) -> Finding {
     Finding {
         tone: Tone::Info,
         sentence: format!(
-            "The change is expected to cost {} once, and {} at worst; after five minutes the new prefixes are warm.",
+            "The change is expected to cost {} once, and {} at worst; after {} the new prefixes are warm.",
             dollars(expected),
             dollars(most),
+            ttl.words(),
         ),
         numbers: vec![
             number("Expected", Some(dollars(expected)), "once, US dollars"),
             number(
                 "At worst",
                 Some(dollars(most)),
-                "every request of five minutes misses",
+                format!("every request of {} misses", ttl.words()),
             ),
             number(
                 "Prefixes written again",

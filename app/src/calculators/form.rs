@@ -1,6 +1,6 @@
 //! One calculator: its fields, and beside them what comes of them while one types.
 
-use domain::{cache::cost::Prices, cost::Price, field::FieldError};
+use domain::{cache::Ttl, cost::Price, field::FieldError};
 use leptos::prelude::*;
 use leptos_router::{hooks::use_query_map, params::ParamsMap};
 use wasm_bindgen::JsValue;
@@ -8,7 +8,7 @@ use wasm_bindgen::JsValue;
 use super::{
     address,
     result::Outcome,
-    tool::{Spec, Tool},
+    tool::{Spec, Tool, Unit},
 };
 use crate::{
     prompts::links::{segment, with_query},
@@ -43,7 +43,11 @@ impl Typed {
     fn read(tool: Tool, params: &ParamsMap, prices: &[Price]) -> Self {
         let mut typed = Self::initial(tool);
         for (field, spec) in typed.fields.iter_mut().zip(tool.specs()) {
-            if let Some(text) = params.get(spec.name) {
+            let text = params.get(spec.name);
+            // A choice that is none on offer is as at first.
+            let is_offered =
+                |text: &String| spec.unit != Unit::Ttl || Ttl::from_word(text).is_some();
+            if let Some(text) = text.filter(is_offered) {
                 *field = text;
             }
         }
@@ -58,11 +62,11 @@ impl Typed {
             return;
         };
         model.clone_into(&mut self.model);
-        let taken = Prices::from(price);
+        let write = tool.ttl(&self.fields).write_price(price);
         for (field, spec) in self.fields.iter_mut().zip(tool.specs()) {
             match spec.name {
-                "write" => *field = taken.write.to_string(),
-                "read" => *field = taken.read.to_string(),
+                "write" => *field = write.map_or_else(String::new, |write| write.to_string()),
+                "read" => *field = price.read.unwrap_or(price.input).to_string(),
                 _ => {}
             }
         }
@@ -127,7 +131,25 @@ pub fn Calculator(project: String, tool: Tool, prices: Vec<Price>) -> impl IntoV
         .specs()
         .iter()
         .enumerate()
-        .map(|(index, spec)| view! { <Control index spec=*spec typed computed keep=Callback::new(move |()| keep())/> })
+        .map(|(index, spec)| {
+            let keep = Callback::new(move |()| keep());
+            if spec.unit == Unit::Ttl {
+                // The chosen model's price is another one for another time.
+                let choose = Callback::new(move |text: String| {
+                    typed.update(|typed| {
+                        if let Some(field) = typed.fields.get_mut(index) {
+                            *field = text;
+                        }
+                        let model = typed.model.clone();
+                        prices.with_value(|prices| typed.choose(tool, &model, prices));
+                    });
+                    keep.run(());
+                });
+                view! { <TimeToLive spec=*spec chosen=Signal::derive(move || typed.with(|typed| tool.ttl(&typed.fields))) choose/> }.into_any()
+            } else {
+                view! { <Control index spec=*spec typed computed keep/> }.into_any()
+            }
+        })
         .collect_view();
     let model = (tool == Tool::Cache).then(|| model_choice(tool, typed, prices, keep));
     let submit = move |event: leptos::ev::SubmitEvent| {
@@ -198,6 +220,28 @@ fn Control(
     }
 }
 
+/// For how long a prefix stays warm.
+#[component]
+fn TimeToLive(spec: Spec, chosen: Signal<Ttl>, choose: Callback<String>) -> impl IntoView {
+    let options = Ttl::ALL
+        .map(|ttl| {
+            let is_chosen = untrack(|| chosen.get()) == ttl;
+            view! { <option value=ttl.word() selected=is_chosen>{ttl.words()}</option> }
+        })
+        .collect_view();
+    view! {
+        <Field id=spec.name label=spec.label hint=spec.hint>
+            <select
+                class="input" id=spec.name name=spec.name aria-describedby=described_by(spec.name)
+                prop:value=move || chosen.get().word()
+                on:change=move |event| choose.run(event_target_value(&event))
+            >
+                {options}
+            </select>
+        </Field>
+    }
+}
+
 /// Whose prices to take.
 fn model_choice(
     tool: Tool,
@@ -252,11 +296,15 @@ mod tests {
         );
         let params: ParamsMap = [("weights", "9:1"), ("per_day", "")].into_iter().collect();
         assert_eq!(Typed::read(Tool::Size, &params, &[]), typed);
+        for (asked, read) in [("1h", "1h"), ("1d", "5m")] {
+            let params: ParamsMap = [("ttl", asked)].into_iter().collect();
+            assert_eq!(Typed::read(Tool::Cache, &params, &[]).fields[4], read);
+        }
     }
 
     #[test]
     fn a_models_prices_are_taken_as_they_stand() {
-        let price = Price {
+        let mut price = Price {
             provider: "anthropic".to_owned(),
             model: "sonnet".to_owned(),
             input: 3.0,
@@ -268,8 +316,15 @@ mod tests {
             valid_from: chrono::DateTime::default(),
         };
         let mut typed = Typed::initial(Tool::Cache);
+        typed.choose(Tool::Cache, "anthropic/sonnet", &[price.clone()]);
+        assert_eq!(typed.fields[4..], ["5m", "3.75", "0.3"]);
+        // For an hour it has another price, or none.
+        typed.fields[4] = "1h".to_owned();
+        typed.choose(Tool::Cache, "anthropic/sonnet", &[price.clone()]);
+        assert_eq!(typed.fields[4..], ["1h", "", "0.3"]);
+        price.write_1h = Some(6.0);
         typed.choose(Tool::Cache, "anthropic/sonnet", &[price]);
-        assert_eq!(typed.fields[4..], ["3.75", "0.3"]);
+        assert_eq!(typed.fields[4..], ["1h", "6", "0.3"]);
         typed.choose(Tool::Cache, "nobody/nothing", &[]);
         assert_eq!(typed.model, "");
     }

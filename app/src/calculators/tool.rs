@@ -1,6 +1,6 @@
 //! The calculators of the page: what each asks, and how what is typed becomes what `domain` reads.
 
-use domain::{calculator::Calculator, field::FieldError};
+use domain::{cache::Ttl, calculator::Calculator, field::FieldError};
 use serde_json::{Map, Value, json};
 
 mod fields;
@@ -40,6 +40,8 @@ pub enum Unit {
     Counts,
     /// Numbers in a row.
     Numbers,
+    /// For how long a cached prefix stays warm.
+    Ttl,
 }
 
 /// One field of a calculator.
@@ -197,6 +199,18 @@ impl Tool {
         value(*spec, text).ok()??.as_f64()
     }
 
+    /// For how long a prefix stays warm, as chosen.
+    pub fn ttl(self, typed: &[String]) -> Ttl {
+        let chosen = self
+            .specs()
+            .iter()
+            .zip(typed)
+            .find(|(spec, _)| spec.unit == Unit::Ttl);
+        chosen
+            .and_then(|(_, text)| Ttl::from_word(text.trim()))
+            .unwrap_or_default()
+    }
+
     /// The counts of the arms and the split they should have.
     pub fn lists(self, typed: &[String]) -> Option<(Vec<f64>, Vec<f64>)> {
         let text = |name| {
@@ -254,6 +268,8 @@ fn value(spec: Spec, text: &str) -> Result<Option<Value>, String> {
             .and_then(|numbers| numbers.into_iter().map(whole).collect::<Option<Vec<_>>>())
             .map(Value::Array)
             .ok_or_else(|| refused("must be whole numbers with spaces between"))?,
+        // What is no time to live is for `domain` to refuse.
+        Unit::Ttl => json!(text.trim()),
         Unit::Numbers => {
             json!(list(text).ok_or_else(|| refused("must be numbers such as 1:1"))?)
         }

@@ -1,14 +1,14 @@
 //! On the server: what a change costs, for the pages that say so.
 
 use domain::{
-    cache::{arms::arms, estimate::Estimate},
+    cache::{arms, estimate::Estimate},
     experiment::Plan,
     id::DeploymentId,
     prompt::PromptName,
 };
 use store::cache_cost::{self, Given};
 
-use super::{Asked, Measured, Warmth};
+use super::{ArmRow, Asked, Measured, Warmth};
 use crate::{context::Cx, error::UiError};
 
 fn given(asked: Asked) -> Given {
@@ -38,8 +38,11 @@ pub async fn rollback(
     name: &PromptName,
     environment: &str,
     to: i32,
+    asked: Asked,
 ) -> Result<Estimate, UiError> {
-    Ok(cache_cost::of_rollback(&cx.store, &cx.actor, name, environment, to, cx.now).await?)
+    let (store, by) = (&cx.store, &cx.actor);
+    let found = cache_cost::of_rollback(store, by, name, environment, to, given(asked), cx.now);
+    Ok(found.await?)
 }
 
 /// What a deployment's caches wrote; nothing where nothing was reckoned before it.
@@ -54,29 +57,69 @@ pub async fn measured(cx: &Cx, id: DeploymentId) -> Result<Option<Measured>, UiE
     }))
 }
 
-/// How warm each arm of a plan stays.
-pub async fn warmth(cx: &Cx, plan: &Plan) -> Result<Warmth, UiError> {
-    let weights: Vec<(String, f64)> = plan
-        .arms
-        .iter()
-        .map(|arm| (arm.name.clone(), arm.weight))
-        .collect();
-    shares(cx, &plan.prompt, &plan.environment, &weights, plan.traffic).await
+/// An arm as far as it is filled in.
+pub struct Weighted {
+    pub name: String,
+    pub version: Option<i32>,
+    pub weight: f64,
+}
+
+/// How warm each arm of a plan stays, and what its start costs.
+pub async fn warmth(cx: &Cx, plan: &Plan, asked: Asked) -> Result<Warmth, UiError> {
+    let weighted = plan.arms.iter().map(|arm| Weighted {
+        name: arm.name.clone(),
+        version: Some(arm.version),
+        weight: arm.weight,
+    });
+    let (prompt, environment) = (&plan.prompt, plan.environment.as_str());
+    split(
+        cx,
+        prompt,
+        environment,
+        weighted.collect(),
+        plan.traffic,
+        asked,
+    )
+    .await
 }
 
 /// The same from what is filled in so far.
-pub async fn shares(
+pub async fn split(
     cx: &Cx,
     prompt: &PromptName,
     environment: &str,
-    weights: &[(String, f64)],
+    weighted: Vec<Weighted>,
     traffic: f64,
+    asked: Asked,
 ) -> Result<Warmth, UiError> {
-    let (store, by, asked) = (&cx.store, &cx.actor, Given::default());
-    let inputs = cache_cost::inputs(store, by, prompt, environment, asked, cx.now).await?;
+    let weights: Vec<f64> = weighted.iter().map(|arm| arm.weight).collect();
+    let shares = arms::shares(&weights, traffic).unwrap_or_default();
+    let wanted: Vec<(Option<i32>, f64)> =
+        weighted.iter().map(|arm| arm.version).zip(shares).collect();
+    let (store, by, given) = (&cx.store, &cx.actor, given(asked));
+    let (inputs, found) =
+        cache_cost::of_arms(store, by, prompt, environment, &wanted, given, cx.now).await?;
+    let never_cached = found
+        .iter()
+        .map(|arm| arm.never_cached.clone())
+        .collect::<Option<Vec<String>>>()
+        .and_then(|all| all.into_iter().next());
+    let arms =
+        weighted
+            .into_iter()
+            .zip(wanted)
+            .zip(found)
+            .filter_map(|((arm, (_, share)), found)| {
+                let traffic = inputs.traffic(0.0, found.ttl);
+                Some(ArmRow {
+                    cache: arms::arm(&arm.name, share, traffic)?,
+                    is_cached: found.never_cached.is_none(),
+                    estimate: found.estimate,
+                })
+            });
     Ok(Warmth {
-        arms: arms(weights, traffic, inputs.traffic(0.0)),
+        arms: arms.collect(),
         inputs,
-        never_cached: cache_cost::never_cached(store, by, prompt, environment, cx.now).await?,
+        never_cached,
     })
 }

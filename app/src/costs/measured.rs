@@ -48,7 +48,7 @@ pub fn MeasuredBox(measured: Measured) -> impl IntoView {
         format!("{} tokens{usd}", grouped(measured.cache_write_tokens))
     };
     let words = format!(
-        "{} requests with this version reported {} {} UTC. Every token written to the cache in the five minutes after the deployment is counted, also those that would have been written without it.",
+        "{} requests with this version reported {} {} UTC. Every token written to the cache in the {} after the deployment is counted, also those that would have been written without it.",
         grouped(measured.requests),
         if measured.is_running {
             "so far, until"
@@ -56,6 +56,7 @@ pub fn MeasuredBox(measured: Measured) -> impl IntoView {
             "until"
         },
         measured.until.format("%H:%M"),
+        estimate.longest_ttl().words(),
     );
     view! {
         <section class="section" aria-labelledby="refill-h">

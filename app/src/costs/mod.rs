@@ -5,10 +5,11 @@
 #[cfg(feature = "ssr")]
 pub mod gather;
 mod measured;
+mod warmth;
 
 use domain::{
     cache::{
-        arms::ArmCache,
+        Ttl,
         budget::{CacheEvidence, dollars},
         estimate::{Estimate, Input, Inputs, Source},
     },
@@ -18,12 +19,10 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    prompts::words::grouped,
-    ui::{Banner, Tone, error::sentence},
-};
+use crate::{prompts::words::grouped, ui::error::sentence};
 
 pub use measured::{Measured, MeasuredBox};
+pub use warmth::{ArmRow, ArmsWarmth, Warmth};
 
 /// The traffic that whoever looks has entered; what is left out is looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,7 +67,7 @@ pub fn CostBox(
     let is_reckoned = estimate.free.is_none() && estimate.unknown.is_none();
     let found = amounts(&estimate);
     let notes = notes(&estimate);
-    let form = is_reckoned.then(|| inputs_form(&estimate, kept));
+    let form = is_reckoned.then(|| inputs_form(estimate.inputs, kept));
     let frozen = frozen.map(|frozen| as_asked(&frozen));
     view! {
         <section aria-labelledby="cache-h">
@@ -121,12 +120,29 @@ fn notes(estimate: &Estimate) -> impl IntoView + use<> {
     let variable = (is_reckoned && estimate.behind_variable).then(|| {
         view! { <p class="note">"A variable stands before the change: each set of values has a prefix of its own, so count them below."</p> }
     });
-    view! { {tokens}{breakpoint}{variable} }
+    let times = (is_reckoned && estimate.longest_ttl() != Ttl::default())
+        .then(|| view! { <p class="note">{written_for(estimate)}</p> });
+    view! { {tokens}{times}{breakpoint}{variable} }
+}
+
+/// For how long the tokens are written, where that is not the usual time.
+fn written_for(estimate: &Estimate) -> String {
+    let parts: Vec<String> = estimate
+        .written
+        .iter()
+        .map(|part| {
+            let tokens = grouped(part.tokens.into());
+            format!("{tokens} for {}", part.ttl.words())
+        })
+        .collect();
+    format!(
+        "Tokens are written for as long as the breakpoint behind them says: {}. Each has its own price, and as many requests as come in that time.",
+        parts.join(", ")
+    )
 }
 
 /// One of the inputs with where it is known from.
 fn input(
-    id: &'static str,
     name: &'static str,
     label: &'static str,
     least: &'static str,
@@ -139,12 +155,12 @@ fn input(
     } else {
         (String::new(), Some(value))
     };
-    let hint = format!("{id}-h");
+    let hint = format!("{name}-h");
     let words = input.source.words();
     view! {
         <div class="field">
-            <label for=id>{label}</label>
-            <input class="input" id=id name=name type="number" min=least step="any" value=value
+            <label for=name>{label}</label>
+            <input class="input" id=name name=name type="number" min=least step="any" value=value
                 placeholder=placeholder aria-describedby=hint.clone()/>
             <span class="hint" id=hint>{words}</span>
         </div>
@@ -157,8 +173,8 @@ fn shortened(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn inputs_form(estimate: &Estimate, kept: Vec<(&'static str, String)>) -> impl IntoView + use<> {
-    let inputs = estimate.inputs;
+/// The traffic, to be changed in place.
+fn inputs_form(inputs: Inputs, kept: Vec<(&'static str, String)>) -> impl IntoView + use<> {
     let kept = kept
         .into_iter()
         .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
@@ -166,11 +182,17 @@ fn inputs_form(estimate: &Estimate, kept: Vec<(&'static str, String)>) -> impl I
     view! {
         <form method="get" class="form" aria-label="Traffic for the estimate">
             {kept}
-            {input("requests", "requests", "Requests an hour", "0", inputs.requests_per_hour)}
-            {input("keys", "keys", "Distinct prefixes", "1", inputs.distinct_keys)}
-            {input("ttft", "ttft", "First token after, ms", "0", inputs.ttft_ms)}
+            {controls(inputs)}
             <div class="form-foot"><button type="submit" class="btn" data-size="small">"Estimate"</button></div>
         </form>
+    }
+}
+
+fn controls(inputs: Inputs) -> impl IntoView {
+    view! {
+        {input("requests", "Requests an hour", "0", inputs.requests_per_hour)}
+        {input("keys", "Distinct prefixes", "1", inputs.distinct_keys)}
+        {input("ttft", "First token after, ms", "0", inputs.ttft_ms)}
     }
 }
 
@@ -242,90 +264,6 @@ pub fn in_short(estimate: &Estimate) -> String {
                 + "."
         }
     }
-}
-
-/// How warm the arms of an experiment keep their prefixes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Warmth {
-    /// Each arm with its share.
-    pub arms: Vec<ArmCache>,
-    /// Of this traffic.
-    pub inputs: Inputs,
-    /// Why there is nothing to keep warm.
-    pub never_cached: Option<String>,
-}
-
-/// Which arms of an experiment keep their prefix warm.
-#[component]
-pub fn ArmsWarmth(warmth: Warmth) -> impl IntoView {
-    let Warmth {
-        arms,
-        inputs,
-        never_cached,
-    } = warmth;
-    let (requests, keys) = (inputs.requests_per_hour, inputs.distinct_keys);
-    if let Some(why) = never_cached {
-        return view! {
-            <section class="section" aria-labelledby="arms-cache-h">
-                <div class="section-head"><h2 id="arms-cache-h">"Caches of the arms"</h2></div>
-                <p>"Nothing to keep warm: "{why}"."</p>
-            </section>
-        }
-        .into_any();
-    }
-    if arms.is_empty() {
-        return ().into_any();
-    }
-    let warnings: Vec<String> = arms.iter().filter_map(|arm| arm.warning.clone()).collect();
-    let warning = (!warnings.is_empty()).then(|| {
-        let lines = warnings
-            .into_iter()
-            .map(|line| view! { <li>{line}"."</li> })
-            .collect_view();
-        view! { <Banner tone=Tone::Warn title="Too little traffic to keep every arm's cache warm"><ul>{lines}</ul></Banner> }
-    });
-    let rows = arms
-        .into_iter()
-        .map(|arm| {
-            view! {
-                <tr>
-                    <th scope="row">{arm.arm}</th>
-                    <td data-align="end">{format!("{:.0} %", arm.share * 100.0)}</td>
-                    <td data-align="end">{format!("{:.1}", arm.calls_per_ttl)}</td>
-                    <td data-align="end">{format!("{:.1} %", arm.miss_rate * 100.0)}</td>
-                </tr>
-            }
-        })
-        .collect_view();
-    let traffic = format!(
-        "Reckoned for {:.0} requests an hour ({}); distinct prefixes: {} ({}). A prefix stays warm for 5 minutes.",
-        requests.value,
-        requests.source.words(),
-        shortened(keys.value),
-        keys.source.words(),
-    );
-    view! {
-        <section class="section" aria-labelledby="arms-cache-h">
-            <div class="section-head"><h2 id="arms-cache-h">"Caches of the arms"</h2></div>
-            {warning}
-            <div class="table-wrap">
-                <table class="table">
-                    <caption class="sr-only">"How warm each arm keeps its own prefix"</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Arm"</th>
-                            <th scope="col" data-align="end">"Share of requests"</th>
-                            <th scope="col" data-align="end">"Calls in 5 minutes"</th>
-                            <th scope="col" data-align="end">"Miss the cache"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-            <p class="note">{traffic}</p>
-        </section>
-    }
-    .into_any()
 }
 
 #[cfg(test)]

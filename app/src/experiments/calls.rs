@@ -7,7 +7,7 @@ use super::{
     plan::PlanValues,
     shapes::{ExperimentView, ExperimentsView, PlanView, TabView},
 };
-use crate::error::UiError;
+use crate::{costs::Asked, error::UiError};
 
 #[cfg(feature = "ssr")]
 use super::{gather, links};
@@ -33,16 +33,24 @@ pub async fn load_experiments_of(project: String, name: String) -> Result<TabVie
 
 /// One experiment with everything that can be said about it.
 #[server(input = PostUrl)]
-pub async fn load_experiment(project: String, id: String) -> Result<ExperimentView, UiError> {
+pub async fn load_experiment(
+    project: String,
+    id: String,
+    #[server(default)] asked: Asked,
+) -> Result<ExperimentView, UiError> {
     let cx = context::member(&project).await?;
-    gather::experiment(&cx, &id).await
+    gather::experiment(&cx, &id, asked).await
 }
 
 /// What a plan is made with.
 #[server(input = PostUrl)]
-pub async fn load_plan(project: String, values: PlanValues) -> Result<PlanView, UiError> {
+pub async fn load_plan(
+    project: String,
+    values: PlanValues,
+    #[server(default)] asked: Asked,
+) -> Result<PlanView, UiError> {
     let cx = context::member(&project).await?;
-    gather::plan(&cx, values).await
+    gather::plan(&cx, values, asked).await
 }
 
 /// Keeps a plan, as a new draft or as the draft it was changed from, and leads to it.

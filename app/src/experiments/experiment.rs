@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     charts::Figure,
-    costs::ArmsWarmth,
+    costs::{ArmsWarmth, use_asked},
     frame::{use_membership, use_project},
     live::use_feed,
     prompts::{parts::remember_refusal, words::grouped},
@@ -38,9 +38,18 @@ pub fn ExperimentPage() -> impl IntoView {
     let acts = Acts::new();
     let opened = Opened::of_address();
     let heard = use_feed().heard(&["experiment", "deployment", "environment", "promotion"]);
+    let asked = use_asked();
     let view = Resource::new(
-        move || (project.get(), id.get(), heard.get(), acts.version()),
-        |(project, id, _, _)| load_experiment(project, id),
+        move || {
+            (
+                project.get(),
+                id.get(),
+                asked.get(),
+                heard.get(),
+                acts.version(),
+            )
+        },
+        |(project, id, asked, _, _)| load_experiment(project, id, asked),
     );
     view! {
         <LoadedPage from=view let:shown>

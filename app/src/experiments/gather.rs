@@ -17,7 +17,12 @@ use super::{
     shapes::{ExperimentView, ExperimentsView, PlanView, Served, TabView, VersionChoice},
     words,
 };
-use crate::{context::Cx, costs, error::UiError, prompts::words::grouped};
+use crate::{
+    context::Cx,
+    costs::{self, Asked, gather::Weighted},
+    error::UiError,
+    prompts::words::grouped,
+};
 
 /// Experiments on a page.
 const ROWS: &str = "30";
@@ -92,7 +97,7 @@ pub async fn tab(cx: &Cx, name: &str) -> Result<TabView, UiError> {
     })
 }
 
-pub async fn experiment(cx: &Cx, text: &str) -> Result<ExperimentView, UiError> {
+pub async fn experiment(cx: &Cx, text: &str, asked: Asked) -> Result<ExperimentView, UiError> {
     let detail = experiments::detail(&cx.store, &cx.actor, id(text)?, cx.now).await?;
     let plan = &detail.experiment.plan;
     let prompt = store::prompts::find(&cx.store, &cx.actor, &plan.prompt).await?;
@@ -118,7 +123,7 @@ pub async fn experiment(cx: &Cx, text: &str) -> Result<ExperimentView, UiError> 
     let warmth = if is_over {
         None
     } else {
-        Some(costs::gather::warmth(cx, plan).await?)
+        Some(costs::gather::warmth(cx, plan, asked).await?)
     };
     let objection = if is_over {
         None
@@ -145,7 +150,7 @@ pub async fn experiment(cx: &Cx, text: &str) -> Result<ExperimentView, UiError> 
 }
 
 /// What is known of a prompt fills in what was left out.
-pub async fn plan(cx: &Cx, mut values: PlanValues) -> Result<PlanView, UiError> {
+pub async fn plan(cx: &Cx, mut values: PlanValues, asked: Asked) -> Result<PlanView, UiError> {
     let Ok(name) = PromptName::parse(&values.prompt) else {
         return Ok(PlanView {
             values,
@@ -177,17 +182,24 @@ pub async fn plan(cx: &Cx, mut values: PlanValues) -> Result<PlanView, UiError> 
         &numbers,
         counted.as_ref().map(|(a_day, _)| *a_day),
     );
-    let weights: Vec<(String, f64)> = values
+    let weighted: Vec<Weighted> = values
         .arms
         .iter()
-        .filter_map(|arm| Some((arm.name.clone(), arm.weight.trim().parse().ok()?)))
+        .filter_map(|arm| {
+            Some(Weighted {
+                name: arm.name.clone(),
+                version: arm.version.trim().parse().ok(),
+                weight: arm.weight.trim().parse().ok()?,
+            })
+        })
         .collect();
     let share = values.traffic.trim().parse::<f64>().unwrap_or(100.0) / 100.0;
     let is_known = serving
         .iter()
         .any(|(environment, _)| *environment == values.environment);
     let warmth = if is_known {
-        Some(costs::gather::shares(cx, &name, &values.environment, &weights, share).await?)
+        let place = &values.environment;
+        Some(costs::gather::split(cx, &name, place, weighted, share, asked).await?)
     } else {
         None
     };

@@ -18,7 +18,7 @@ use super::{
     sizing::Calculated,
 };
 use crate::{
-    costs::ArmsWarmth,
+    costs::{ArmsWarmth, use_asked},
     error::UiError,
     frame::{use_membership, use_project},
     prompts::parts::{refusal, remember_refusal},
@@ -51,9 +51,10 @@ pub fn NewExperimentPage() -> impl IntoView {
         "New experiment"
     };
     // Not told of changes: a form that somebody is filling in must hold still.
+    let asked = use_asked();
     let view = Resource::new(
-        move || (project.get(), values.get()),
-        |(project, values)| load_plan(project, values),
+        move || (project.get(), values.get(), asked.get()),
+        |(project, values, asked)| load_plan(project, values, asked),
     );
     view! {
         <PageHeader title lede=|| "It starts as a draft: nobody takes part until it is started."/>
@@ -104,7 +105,7 @@ fn Shown(
     let warmth = shown
         .warmth
         .clone()
-        .map(|warmth| view! { <ArmsWarmth warmth/> });
+        .map(|warmth| view! { <ArmsWarmth warmth again=again.clone()/> });
     let arms = view! { <Arms shown=shown.clone() error/> };
     let guards = view! { <Guards values=shown.values.clone()/> };
     let rows = Rows {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
+    cache::Ttl,
     content::{Content, Message},
     prompt::Serving,
 };
@@ -144,7 +145,10 @@ fn beside(message: &domain::content::ChatMessage) -> Option<impl IntoView + use<
         message
             .cache_control
             .as_ref()
-            .map(|_| "cached up to here".to_owned()),
+            .map(|control| match Ttl::of_breakpoint(control) {
+                Ttl::FiveMinutes => "cached up to here".to_owned(),
+                ttl @ Ttl::Hour => format!("cached up to here for {}", ttl.words()),
+            }),
     );
     (!parts.is_empty()).then(|| view! { <small>{parts.join(", ")}</small> })
 }

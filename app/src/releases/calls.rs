@@ -10,7 +10,10 @@ use domain::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{costs::Measured, error::UiError};
+use crate::{
+    costs::{Asked, Measured},
+    error::UiError,
+};
 
 /// What the roll-back page shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +54,7 @@ pub async fn roll_back_view(
     name: String,
     environment: String,
     to: Option<i32>,
+    #[server(default)] asked: Asked,
 ) -> Result<RollBack, UiError> {
     let cx = crate::context::member(&project).await?;
     let name = parse(&name)?;
@@ -95,7 +99,8 @@ pub async fn roll_back_view(
     let cost = match target {
         None => None,
         Some(to) => {
-            Some(crate::costs::gather::rollback(&cx, &name, &serving.environment, to).await?)
+            let place = &serving.environment;
+            Some(crate::costs::gather::rollback(&cx, &name, place, to, asked).await?)
         }
     };
     let covered =

@@ -10,7 +10,7 @@ use super::{
     prompt_address, roll_back_address,
 };
 use crate::{
-    costs::in_short,
+    costs::{CostBox, in_short, use_asked},
     frame::use_project,
     ui::{Banner, Empty, Glyph, Icon, LoadedPage, PageHeader, Refusal, RelativeTime, Tone},
 };
@@ -29,17 +29,19 @@ pub fn RollBackPage() -> impl IntoView {
         )
     });
     let action = ServerAction::<calls::RollBackTo>::new();
+    let asked = use_asked();
     let view = Resource::new(
         move || {
             (
                 project.get(),
                 name.get(),
                 wanted.get(),
+                asked.get(),
                 action.version().get(),
             )
         },
-        |(project, name, (environment, to), _)| {
-            calls::roll_back_view(project, name, environment, to)
+        |(project, name, (environment, to), asked, _)| {
+            calls::roll_back_view(project, name, environment, to, asked)
         },
     );
     view! {
@@ -85,6 +87,18 @@ fn RollBackForm(
     let choose = (view.places.len() > 1).then(|| places(&project, &name, &view));
     let served = view.targets.iter().find(|former| former.version == target).map(|former| {
         view! { <p class="note">"last put there "<RelativeTime at=former.deployed_at now=view.now has_ago=true/></p> }
+    });
+    let cost = view.cost.clone().map(|estimate| {
+        let kept = vec![
+            ("environment", environment.clone()),
+            ("to", target.to_string()),
+        ];
+        view! {
+            <section class="section" aria-labelledby="cost-h">
+                <div class="section-head"><h2 id="cost-h">"What going back costs"</h2></div>
+                <div class="evidence"><CostBox estimate frozen=None kept/></div>
+            </section>
+        }
     });
     let is_undo = serving.kind == DeploymentKind::Rollback && serving.previous == Some(target);
     view! {
@@ -139,6 +153,7 @@ fn RollBackForm(
                 <span class="note push">"No approval needed. Undo is one click."</span>
             </div>
         </ActionForm>
+        {cost}
     }
     .into_any()
 }

@@ -5,11 +5,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     actor::{Actor, Permission},
     cache::{
+        Ttl,
         budget::CacheSettings,
         estimate::{self, Change, Estimate, Inputs, Known},
+        shortest_ttl,
     },
     content::Content,
-    cost::price_at,
+    cost::{Price, price_at},
     id::{EnvironmentId, ProjectId, PromptId},
     prompt::PromptName,
 };
@@ -99,47 +101,68 @@ async fn content(store: &Store, prompt: PromptId, number: i32) -> Result<Option<
     Ok(content.map(|Json(content)| content))
 }
 
+/// Which change is asked about.
+#[derive(Clone, Copy)]
+struct Asked {
+    from: Option<i32>,
+    to: i32,
+    given: Given,
+    /// For a rollback: how many seconds ago it stopped serving.
+    warm_seconds: Option<f64>,
+}
+
+/// A version with the prices of its model.
+struct Priced {
+    content: Content,
+    rows: Vec<Price>,
+}
+
+async fn priced(store: &Store, here: &Here, number: i32) -> Result<Option<Priced>> {
+    let Some(content) = content(store, here.prompt, number).await? else {
+        return Ok(None);
+    };
+    let rows = match &content.model {
+        Some(model) => prices::of_model(store, here.project, &model.provider, &model.name).await?,
+        None => Vec::new(),
+    };
+    Ok(Some(Priced { content, rows }))
+}
+
 impl Here {
     async fn estimate(
         &self,
         store: &Store,
-        from: Option<i32>,
-        to: i32,
-        given: Given,
-        warm_seconds: Option<f64>,
+        asked: Asked,
         now: DateTime<Utc>,
     ) -> Result<Option<Estimate>> {
-        let Some(new) = content(store, self.prompt, to).await? else {
+        let Some(new) = priced(store, self, asked.to).await? else {
             return Ok(None);
         };
-        let old = match from {
+        let old = match asked.from {
             Some(number) => content(store, self.prompt, number).await?,
             None => None,
         };
-        let rows = match &new.model {
-            Some(model) => {
-                prices::of_model(store, self.project, &model.provider, &model.name).await?
-            }
-            None => Vec::new(),
-        };
-        let observed = observed::traffic(
-            store,
-            self.project,
-            self.prompt,
-            self.environment,
-            from,
-            now,
-        )
-        .await?;
+        let observed = self.observed(store, asked.from, now).await?;
         let change = Change {
             old: old.as_ref(),
-            new: &new,
-            price: price_at(&rows, now),
-            inputs: self.inputs(given, &observed),
+            new: &new.content,
+            price: price_at(&new.rows, now),
+            inputs: self.inputs(asked.given, &observed),
+            share: 1.0,
             measured_prefix: observed.cached_tokens,
-            warm_seconds,
+            warm_seconds: asked.warm_seconds,
         };
         Ok(Some(change.estimate()))
+    }
+
+    async fn observed(
+        &self,
+        store: &Store,
+        version: Option<i32>,
+        now: DateTime<Utc>,
+    ) -> Result<observed::Observed> {
+        let (project, prompt) = (self.project, self.prompt);
+        observed::traffic(store, project, prompt, self.environment, version, now).await
     }
 
     fn inputs(&self, given: Given, observed: &observed::Observed) -> Inputs {
@@ -174,8 +197,13 @@ pub async fn of_change(
     now: DateTime<Utc>,
 ) -> Result<Estimate> {
     let here = found(store, by, prompt, environment).await?;
-    let from = versions.0.or(here.serves);
-    here.estimate(store, from, versions.1, given, None, now)
+    let asked = Asked {
+        from: versions.0.or(here.serves),
+        to: versions.1,
+        given,
+        warm_seconds: None,
+    };
+    here.estimate(store, asked, now)
         .await?
         .ok_or(Error::NotFound("version"))
 }
@@ -187,6 +215,7 @@ pub async fn of_rollback(
     prompt: &PromptName,
     environment: &str,
     to: i32,
+    given: Given,
     now: DateTime<Utc>,
 ) -> Result<Estimate> {
     let here = found(store, by, prompt, environment).await?;
@@ -206,58 +235,84 @@ pub async fn of_rollback(
     )
     .fetch_one(&store.pool)
     .await?;
-    let seconds = stopped.map(|at| {
+    let warm_seconds = stopped.map(|at| {
         let seconds = (now - at).num_seconds().clamp(0, 1_000_000);
         f64::from(i32::try_from(seconds).unwrap_or(i32::MAX))
     });
-    here.estimate(store, here.serves, to, Given::default(), seconds, now)
+    let asked = Asked {
+        from: here.serves,
+        to,
+        given,
+        warm_seconds,
+    };
+    here.estimate(store, asked, now)
         .await?
         .ok_or(Error::NotFound("version"))
 }
 
-/// What is known of a prompt's traffic in an environment.
-pub async fn inputs(
-    store: &Store,
-    by: &Actor,
-    prompt: &PromptName,
-    environment: &str,
-    given: Given,
-    now: DateTime<Utc>,
-) -> Result<Inputs> {
-    let here = found(store, by, prompt, environment).await?;
-    let observed = observed::traffic(
-        store,
-        here.project,
-        here.prompt,
-        here.environment,
-        None,
-        now,
-    )
-    .await?;
-    Ok(here.inputs(given, &observed))
+/// An arm of an experiment, as a cost is asked about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfArm {
+    /// What its version costs once if it begins to get its share of what serves; none for a version
+    /// that there is not.
+    pub estimate: Option<Estimate>,
+    /// For how long its prefix stays warm: the shortest of its breakpoints' times.
+    pub ttl: Ttl,
+    /// Why its model never caches any of it; none where it does.
+    pub never_cached: Option<String>,
 }
 
-/// Why the model of what serves there never caches any of it; nothing where it does.
-pub async fn never_cached(
+/// What it costs to split the environment's traffic: each version with its share of the requests.
+/// With the traffic that is said of.
+pub async fn of_arms(
     store: &Store,
     by: &Actor,
     prompt: &PromptName,
     environment: &str,
+    arms: &[(Option<i32>, f64)],
+    given: Given,
     now: DateTime<Utc>,
-) -> Result<Option<String>> {
+) -> Result<(Inputs, Vec<OfArm>)> {
     let here = found(store, by, prompt, environment).await?;
-    let Some(number) = here.serves else {
-        return Ok(None);
+    let observed = here.observed(store, here.serves, now).await?;
+    let inputs = here.inputs(given, &observed);
+    let old = match here.serves {
+        Some(number) => content(store, here.prompt, number).await?,
+        None => None,
     };
-    let Some(content) = content(store, here.prompt, number).await? else {
-        return Ok(None);
-    };
-    let rows = match &content.model {
-        Some(model) => prices::of_model(store, here.project, &model.provider, &model.name).await?,
-        None => Vec::new(),
-    };
-    let why = estimate::never_cached(&content, price_at(&rows, now));
-    Ok(why.map(|why| why.to_string()))
+    let mut found = Vec::with_capacity(arms.len());
+    for (version, share) in arms {
+        let new = match version {
+            Some(number) => priced(store, &here, *number).await?,
+            None => None,
+        };
+        found.push(match new {
+            None => OfArm {
+                estimate: None,
+                ttl: old.as_ref().map(shortest_ttl).unwrap_or_default(),
+                never_cached: None,
+            },
+            Some(new) => {
+                let price = price_at(&new.rows, now);
+                let change = Change {
+                    old: old.as_ref(),
+                    new: &new.content,
+                    price,
+                    inputs,
+                    share: *share,
+                    measured_prefix: observed.cached_tokens,
+                    warm_seconds: None,
+                };
+                OfArm {
+                    estimate: Some(change.estimate()),
+                    ttl: shortest_ttl(&new.content),
+                    never_cached: estimate::never_cached(&new.content, price)
+                        .map(|why| why.to_string()),
+                }
+            }
+        });
+    }
+    Ok((inputs, found))
 }
 
 /// For a release that is asked for: what serves there, and what the change costs. Nothing where
@@ -273,10 +328,13 @@ pub(crate) async fn of_release(
     let Some(here) = here(store, project, prompt, environment).await? else {
         return Ok(None);
     };
-    let given = Given::default();
-    let estimate = here
-        .estimate(store, here.serves, to, given, None, now)
-        .await?;
+    let asked = Asked {
+        from: here.serves,
+        to,
+        given: Given::default(),
+        warm_seconds: None,
+    };
+    let estimate = here.estimate(store, asked, now).await?;
     Ok(estimate.map(|estimate| (here.serves, estimate)))
 }
 

@@ -16,12 +16,14 @@ use sqlx::{PgConnection, Postgres, Transaction, types::Json};
 
 use crate::{Result, Store};
 
+mod baseline;
 mod facts;
 mod judge;
 mod launch;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use baseline::keep_at_release;
 pub use judge::judge_ended;
 pub use launch::{ensure_schedules, launch_due, run_now, set_schedule};
 
@@ -156,7 +158,7 @@ pub async fn find(
     };
     let suite = facts::suite(&mut db, &active).await?;
     let frozen_run = match &suite {
-        Some((suite, _)) => facts::frozen(&mut db, &active, *suite).await?,
+        Some((suite, _)) => baseline::find(&mut db, &active, *suite).await?,
         None => None,
     };
     let windows = Windows::of(active.promoted_at, now);

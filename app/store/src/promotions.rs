@@ -6,9 +6,7 @@ use domain::{
     actor::{Actor, Permission, Who},
     id::{DeploymentId, KeyId, PromotionId},
     prompt::{PromptName, check_prose},
-    release::{
-        DeploymentKind, FullPromotion, MAX_REASON, Promotion, PromotionStatus, Refusal, open_status,
-    },
+    release::{FullPromotion, MAX_REASON, Promotion, PromotionStatus, Refusal, open_status},
 };
 use serde_json::json;
 use sqlx::{PgConnection, types::Json};
@@ -111,16 +109,9 @@ pub async fn request_on(
     let mut deployment_id = None;
     let mut status = open_status(&decided.missing);
     if place.policy.asks_for_nothing() && moment.is_none() {
-        let target = find_version(&mut command, place.prompt, version).await?;
-        let deployment = place
-            .deploy(
-                &mut command,
-                &target,
-                DeploymentKind::Promote,
-                release.reason,
-            )
-            .await?;
-        deployment_id = Some(deployment.deployment_id);
+        let reason = release.reason;
+        let deployed = together::deploy(&mut command, &place, version, reason, &decided).await?;
+        deployment_id = Some(deployed);
         status = PromotionStatus::Executed;
         record_cost(&mut command, release.prompt, &decided);
     } else {

@@ -12,7 +12,7 @@ use domain::{
 use sqlx::types::Json;
 
 use crate::{
-    Error, Result, Store,
+    Error, Result, Store, drift,
     place::{Place, find_version},
 };
 
@@ -231,6 +231,7 @@ pub async fn break_glass(
             release.reason,
         )
         .await?;
+    drift::keep_at_release(&mut command, place.prompt, &deployment, None).await?;
     command.commit().await?;
     Ok(deployment)
 }

@@ -37,7 +37,9 @@ pub struct Wanted {
     ttft_ms: Option<String>,
 }
 
-/// What it costs in cache misses if one version replaces another.
+/// What it costs in cache misses if one version replaces another. What ends in a breakpoint with
+/// `"ttl": "1h"` is reckoned with the requests of an hour at the price of writing for an hour, the
+/// rest with those of five minutes; `written` says how many tokens are which.
 #[utoipa::path(get, path = "/prompts/{name}/cache-cost", tag = "costs",
     params(("name" = String, Path, description = "the prompt; `/` as %2F"), Wanted),
     responses((status = 200, description = "at worst and as expected, with where each input comes from", body = Estimate)))]

@@ -2,7 +2,7 @@
 //! `domain::calculator`; what is here describes it.
 
 use axum::{Json, extract::State};
-use domain::{cache::cost::Prices, calculator::Calculator, cost::price_at, id::ProjectId};
+use domain::{cache::Ttl, calculator::Calculator, cost::price_at, id::ProjectId};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
@@ -29,8 +29,9 @@ impl Segment for Calculator {
 /// `srm` `{observed, weights?}` · `mcnemar` `{lost, gained, both_pass?, both_fail?, alpha?}` ·
 /// `threshold-risk` `{n, baseline, threshold}` · `holm` `{p_values}` ·
 /// `welch` `{control: {mean, sd, n}, treatment: {mean, sd, n}, alpha?}` ·
-/// `cache-cost` `{requests_per_hour, tokens, distinct_keys, ttft_ms}` and either `prices: {write, read}`
-/// in US dollars per million tokens or `provider` and `model`.
+/// `cache-cost` `{requests_per_hour, tokens, distinct_keys, ttft_ms, ttl?}`, `ttl` being `5m`, as when
+/// left out, or `1h`, and either `prices: {write, read}` in US dollars per million tokens for that time
+/// or `provider` and `model`. A model without a price for an hour answers null.
 #[derive(ToSchema)]
 #[schema(value_type = Object)]
 #[expect(dead_code, reason = "describes a body that `domain` reads")]
@@ -87,6 +88,13 @@ async fn look_prices_up(state: &AppState, project: ProjectId, input: &mut Value)
     let price = price_at(&rows, state.clock.now()).ok_or_else(|| {
         ApiError::invalid_field("model", "no price is known for this model: give `prices`")
     })?;
-    members.insert("prices".to_owned(), json!(Prices::from(price)));
+    // What is no time to live is refused where the rest is read.
+    let word = members.get("ttl").and_then(Value::as_str);
+    let ttl = word.and_then(Ttl::from_word).unwrap_or_default();
+    let prices = json!({
+        "write": ttl.write_price(price),
+        "read": price.read.unwrap_or(price.input),
+    });
+    members.insert("prices".to_owned(), prices);
     Ok(())
 }

@@ -146,7 +146,10 @@ enum Wanted {
         /// Until the first token, in milliseconds
         #[arg(long, default_value_t = 0.0)]
         ttft_ms: f64,
-        /// US dollars for a million tokens written
+        /// For how long a prefix stays warm: 5m or 1h
+        #[arg(long, default_value = "5m")]
+        ttl: String,
+        /// US dollars for a million tokens written for that time
         #[arg(long)]
         write: f64,
         /// US dollars for a million tokens read
@@ -299,13 +302,14 @@ fn answer(wanted: Wanted) -> anyhow::Result<Value> {
             tokens,
             distinct_keys,
             ttft_ms,
+            ttl,
             write,
             read,
         } => (
             Calculator::CacheCost,
             json!({
                 "requests_per_hour": requests_per_hour, "tokens": tokens, "distinct_keys": distinct_keys,
-                "ttft_ms": ttft_ms, "prices": { "write": write, "read": read },
+                "ttft_ms": ttft_ms, "ttl": ttl, "prices": { "write": write, "read": read },
             }),
         ),
         Wanted::Simulate(wanted) => return simulate(&wanted),
@@ -471,6 +475,12 @@ mod tests {
             format!("{:.4}", found["expected_usd"].as_f64().unwrap()),
             "0.1158"
         );
+        let hour = "cache-cost --requests-per-hour 10000 --tokens 5120 --ttft-ms 2000 --write 6 --read 0.3 --ttl 1h";
+        let found = ask(hour).unwrap();
+        assert_eq!(
+            format!("{:.4}", found["upper_bound_usd"].as_f64().unwrap()),
+            "307.2000"
+        );
         assert_eq!(
             ask("assign --salt exp-1 user-1 user-2").unwrap(),
             ask("assign --salt exp-1 --weights 5,5 user-1 user-2").unwrap()
@@ -492,6 +502,11 @@ mod tests {
             .to_string();
         assert_eq!(error, "control.successes: must not be more than n");
         assert!(ask("ztest --control x --treatment 1/2").is_err());
+        let day = "cache-cost --requests-per-hour 1 --tokens 1 --write 1 --read 1 --ttl 1d";
+        assert_eq!(
+            ask(day).unwrap_err().to_string(),
+            "ttl: must be `5m` or `1h`"
+        );
         assert!(ask("simulate --n 1 --baseline 0.5 --threshold 0.1").is_err());
         assert!(ask("assign --salt s --weights 0,1 u").is_err());
         assert!(ask("assign --salt s --from 0.5 u").is_err());

@@ -248,7 +248,9 @@ fn cache(made: &mut Call, reign: &Reign, at: DateTime<Utc>) {
 /// What a provider counts up to the last breakpoint, at four characters a token; none without one.
 fn cached_tokens(content: &Content) -> Option<i64> {
     let blocks = blocks(content);
-    let last = blocks.iter().rposition(|block| block.breakpoint)?;
+    let last = blocks
+        .iter()
+        .rposition(|block| block.breakpoint.is_some())?;
     let n_characters: usize = blocks[..=last]
         .iter()
         .map(|block| block.text.chars().count())

@@ -149,11 +149,17 @@ impl Caller {
 /// What a call cost at a price, in US dollars.
 pub fn cost_of(price: &Price, usage: &Usage) -> f64 {
     let count = |tokens: Option<u32>| u64::from(tokens.unwrap_or_default());
+    let (written, for_an_hour) = (
+        count(usage.cache_write_tokens),
+        count(usage.cache_write_1h_tokens),
+    );
     let usage = cost::Usage {
         input: count(usage.uncached_input_tokens()),
         output: count(usage.output_tokens),
         cache_read: count(usage.cache_read_tokens),
-        cache_write: count(usage.cache_write_tokens),
+        // The provider counts those for an hour among all that were written.
+        cache_write: written.saturating_sub(for_an_hour),
+        cache_write_1h: for_an_hour,
     };
     cost::cost_of_call(price, usage)
 }
@@ -223,5 +229,34 @@ fn keepable_value(value: &Value) -> Value {
             .map(|(name, value)| (keepable(name), keepable_value(value)))
             .collect(),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_for_an_hour_is_paid_as_such() {
+        let price = Price {
+            provider: "anthropic".to_owned(),
+            model: "sonnet".to_owned(),
+            input: 3.0,
+            write_5m: Some(3.75),
+            write_1h: Some(6.0),
+            read: Some(0.3),
+            output: 15.0,
+            min_cacheable_tokens: Some(1_024),
+            valid_from: chrono::DateTime::UNIX_EPOCH,
+        };
+        let usage = Usage {
+            input_tokens: Some(4_000),
+            output_tokens: Some(0),
+            cache_read_tokens: Some(1_000),
+            cache_write_tokens: Some(2_000),
+            cache_write_1h_tokens: Some(500),
+        };
+        let dollars = 1_000.0 * 3.0 + 1_000.0 * 0.3 + 1_500.0 * 3.75 + 500.0 * 6.0;
+        assert!((cost_of(&price, &usage) - dollars / 1e6).abs() < 1e-15);
     }
 }

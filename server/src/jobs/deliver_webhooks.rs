@@ -15,7 +15,10 @@ use tokio::task::JoinSet;
 
 use super::{RETRY, Tools};
 use crate::{
-    llm::keys::{self, ExposeSecret},
+    llm::{
+        keys::{self, ExposeSecret},
+        retry::asked_wait,
+    },
     outgoing::{Reply, Unsent},
 };
 
@@ -113,14 +116,20 @@ async fn send(tools: &Tools, webhook: &Claimed, due: &Due) -> Sent {
                 300..=399 => {
                     let words = "it leads elsewhere, and redirects are not followed";
                     attempt.error = Some(words.to_owned());
-                    Outcome::Failed
+                    Outcome::Failed { asked: None }
                 }
-                _ => Outcome::Failed,
+                429 | 503 => {
+                    let asked = asked_wait(&reply.headers, tools.clock.now());
+                    Outcome::Failed {
+                        asked: asked.and_then(|wait| TimeDelta::from_std(wait).ok()),
+                    }
+                }
+                _ => Outcome::Failed { asked: None },
             }
         }
         Err(Unsent::Failed(words)) => {
             attempt.error = Some(words);
-            Outcome::Failed
+            Outcome::Failed { asked: None }
         }
         Err(Unsent::Refused(words)) => {
             attempt.error = Some(words.clone());

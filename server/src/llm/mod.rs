@@ -10,7 +10,7 @@ pub mod keys;
 mod openai;
 mod pace;
 mod quirk;
-mod retry;
+pub(crate) mod retry;
 pub mod scripted;
 mod settings;
 mod sse;

@@ -7,7 +7,7 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use super::settings::Retries;
 
-/// What a provider's `Retry-After` asks for, in seconds or as a date. A date is compared with the
+/// What a `Retry-After` asks for, in seconds or as a date. A date is compared with the
 /// answer's own `Date`, and with `now` only without one: clocks differ.
 pub fn asked_wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

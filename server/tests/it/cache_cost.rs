@@ -26,6 +26,13 @@ fn long(first: &str) -> Value {
     })
 }
 
+/// The same with a breakpoint for an hour.
+fn hourly(first: &str) -> Value {
+    let mut content = long(first);
+    content["messages"][0]["cache_control"]["ttl"] = json!("1h");
+    content
+}
+
 /// An open project with a prompt of three long versions, of which the first serves production.
 async fn scene(app: &TestApp) -> (TestProject<'_>, Client) {
     let acme = app.project("acme").await;
@@ -223,6 +230,17 @@ async fn prices_are_added_by_admins_and_never_changed(pool: PgPool) {
         "output",
         "valid_from",
     ]);
+    // That row names no price for an hour: null with a reason, and never a guess.
+    let hour = json!({
+        "requests_per_hour": 10_000, "tokens": 5_120, "distinct_keys": 1, "ttft_ms": 2_000,
+        "provider": "anthropic", "model": "claude-sonnet-4-6", "ttl": "1h",
+    });
+    let ours = admin.post("/api/v1/stats/cache-cost", &hour).await.ok();
+    assert_eq!(ours["expected_usd"], Value::Null);
+    assert_eq!(
+        ours["reason"],
+        "this model has no price for writing the cache for 1 hour"
+    );
     // The calculator of this project reckons with it; another project's does not.
     let cost = json!({
         "requests_per_hour": 10_000, "tokens": 5_120, "distinct_keys": 1, "ttft_ms": 2_000,
@@ -240,6 +258,15 @@ async fn prices_are_added_by_admins_and_never_changed(pool: PgPool) {
         format!("{:.2}", found["upper_bound_usd"].as_f64().unwrap()),
         "16.00"
     );
+    let found = theirs.post("/api/v1/stats/cache-cost", &hour).await.ok();
+    assert_eq!(
+        format!("{:.2}", found["upper_bound_usd"].as_f64().unwrap()),
+        "307.20"
+    );
+    let mut wrong = hour.clone();
+    wrong["ttl"] = json!("2h");
+    let refused = theirs.post("/api/v1/stats/cache-cost", &wrong).await;
+    refused.refused(&["ttl"]);
     let listed = theirs.get("/api/v1/prices").await.ok();
     assert!(
         listed["items"]
@@ -247,6 +274,54 @@ async fn prices_are_added_by_admins_and_never_changed(pool: PgPool) {
             .unwrap()
             .iter()
             .all(|row| row["is_own"] == false)
+    );
+    app.stop().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_breakpoint_for_an_hour_has_its_own_price_and_time(pool: PgPool) {
+    let app = TestApp::start(&pool).await;
+    let acme = app.project("acme").await;
+    acme.prompt("p")
+        .version(long("One."))
+        .version(long("Two."))
+        .serves("production", 1)
+        .create()
+        .await;
+    acme.prompt("q")
+        .version(hourly("One."))
+        .version(hourly("Two."))
+        .serves("production", 1)
+        .create()
+        .await;
+    let reader = acme.key(&[Scope::PromptsRead]).await;
+    let of = async |prompt: &str| {
+        let path = format!("/api/v1/prompts/{prompt}/cache-cost?to=2");
+        reader.get(&path).await.ok()
+    };
+    let (short, hour) = (of("p").await, of("q").await);
+    assert_eq!(short["written"][0]["ttl"], "5m");
+    assert_eq!(
+        hour["written"],
+        json!([{ "ttl": "1h", "tokens": short["tokens"] }])
+    );
+    assert_eq!(hour["prices"], json!({ "write": 6.0, "read": 0.3 }));
+    let usd = |found: &Value, member: &str| found["cost"][member].as_f64().unwrap();
+    // Twelve times the requests at 6.00 instead of 3.75.
+    let worst = usd(&hour, "upper_bound_usd") / usd(&short, "upper_bound_usd");
+    assert!((worst - 12.0 * 6.0 / 3.75).abs() < 1e-9, "{worst}");
+    // One key is written as often, at 5.70 instead of 3.45 more than it is read.
+    let expected = usd(&hour, "expected_usd") / usd(&short, "expected_usd");
+    assert!((expected - 5.7 / 3.45).abs() < 1e-9, "{expected}");
+
+    // What is served says it as it was saved: the provider is to read it.
+    let served = reader
+        .get("/api/v1/prompts/q/resolve?environment=production")
+        .await
+        .ok();
+    assert_eq!(
+        served["messages"][0]["cache_control"],
+        json!({ "type": "ephemeral", "ttl": "1h" })
     );
     app.stop().await;
 }

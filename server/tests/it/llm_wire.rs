@@ -28,7 +28,7 @@ fn message(role: Role, content: &str) -> ChatMessage {
 
 fn ask() -> Ask {
     let mut instructions = message(Role::System, "Be brief.");
-    instructions.cache_control = Some(json!({"type": "ephemeral"}));
+    instructions.cache_control = Some(json!({"type": "ephemeral", "ttl": "1h"}));
     Ask {
         model: "small".to_owned(),
         messages: vec![instructions, message(Role::User, "Größe?")],
@@ -247,7 +247,7 @@ async fn a_message_is_asked_for_and_read_as_a_stream_or_in_one_piece() {
         json!({
             "model": "small",
             "max_tokens": 64,
-            "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+            "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
             "messages": [{"role": "user", "content": [{"type": "text", "text": "Größe?"}]}],
             "temperature": 0.0, "stop_sequences": ["END"], "stream": true,
         })

@@ -358,6 +358,52 @@ async fn a_project_whose_receivers_all_hang_keeps_no_other_waiting(pool: PgPool)
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_receiver_says_when_it_wants_to_be_told_again(pool: PgPool) {
+    let app = TestApp::start_sending(&pool).await;
+    let acme = app.project("acme").await;
+    let admin = acme.admin_key().await;
+    for (name, answer, pause) in [
+        (
+            "busy",
+            "HTTP/1.1 429 Too Many Requests\r\nretry-after: 600\r\ncontent-length: 0\r\n\r\n",
+            600..=600,
+        ),
+        (
+            "down for a week",
+            "HTTP/1.1 503 Service Unavailable\r\nretry-after: 604800\r\ncontent-length: 0\r\n\r\n",
+            7_200..=7_200,
+        ),
+        (
+            "in a hurry",
+            "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n",
+            8..=12,
+        ),
+        (
+            "by a date",
+            "HTTP/1.1 429 Too Many Requests\r\ndate: Sun, 06 Nov 1994 08:00:00 GMT\r\n\
+             retry-after: Sun, 06 Nov 1994 08:05:00 GMT\r\ncontent-length: 0\r\n\r\n",
+            300..=300,
+        ),
+        // Whoever failed in another way is told again by the schedule.
+        (
+            "broken",
+            "HTTP/1.1 500 Internal Server Error\r\nretry-after: 600\r\ncontent-length: 0\r\n\r\n",
+            8..=12,
+        ),
+    ] {
+        let receiver = Receiver::start(Manner::Answers(answer)).await;
+        let (id, _) = webhook(&admin, name, &format!("http://{}/", receiver.address)).await;
+        test(&admin, &id).await;
+        let tried = until(&admin, &id, |delivery| n_attempts(delivery) == 1).await;
+        assert_eq!(tried["state"], "waiting", "{name}");
+        let due: chrono::DateTime<chrono::Utc> = tried["due_at"].as_str().unwrap().parse().unwrap();
+        let seconds = (due - app.now()).num_seconds();
+        assert!(pause.contains(&seconds), "{name}: {seconds} s");
+    }
+    app.stop().await;
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
 async fn an_hour_of_500_delays_a_delivery_and_a_day_of_it_gives_it_up(pool: PgPool) {
     let app = TestApp::start_sending(&pool).await;
     let acme = app.project("acme").await;

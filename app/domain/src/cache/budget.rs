@@ -137,6 +137,7 @@ mod tests {
                 behind_variable: false,
                 no_breakpoint: false,
                 tokens: 5_120,
+                written: Vec::new(),
                 prefix_tokens: 5_120,
                 tokens_measured: false,
                 free: None,

@@ -1,13 +1,12 @@
 //! What a change costs because prefixes that were warm have to be written again. N requests
 //! arrive per time to live, over K keys behind the changed prefix, and T tokens are cached from
-//! the first changed block to the last breakpoint.
+//! the first changed block to the last breakpoint. All of it is about one time to live: what is
+//! written for five minutes and what is written for an hour are reckoned each for itself.
 
 use serde::{Deserialize, Serialize};
 
+use super::Ttl;
 use crate::cost::{PER_TOKENS, Price};
-
-/// How long a prefix stays warm, in seconds, where the provider's short cache is used.
-pub const TTL_SECONDS: f64 = 300.0;
 
 /// Up to which chance of finding its prefix cold an arm counts as warm: λ·TTL ≥ 3.
 const MAX_MISS_RATE: f64 = 0.05;
@@ -26,24 +25,42 @@ pub struct Traffic {
     /// From sending a request to its first token, in milliseconds: requests that arrive
     /// meanwhile miss too.
     pub ttft_ms: f64,
+    /// For how long the prefix stays warm.
+    #[serde(default)]
+    pub ttl: Ttl,
+}
+
+impl Traffic {
+    /// How often a key is called, per second.
+    fn per_key(&self) -> f64 {
+        self.requests_per_hour / 3_600.0 / self.distinct_keys
+    }
+
+    /// How often a key is called while its prefix stays warm: λ·TTL.
+    #[must_use]
+    pub fn calls_per_ttl(&self) -> f64 {
+        self.per_key() * self.ttl.seconds()
+    }
 }
 
 /// Cache prices in US dollars per million tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CachePrices))]
 pub struct Prices {
-    /// Writing for 5 minutes.
+    /// Writing for the time to live in question.
     pub write: f64,
     /// Reading.
     pub read: f64,
 }
 
-impl From<&Price> for Prices {
-    fn from(price: &Price) -> Self {
-        Self {
-            write: price.write_5m.unwrap_or(price.input),
+impl Prices {
+    /// As a price row says for a time to live; none where it offers none for so long.
+    #[must_use]
+    pub fn of(price: &Price, ttl: Ttl) -> Option<Self> {
+        Some(Self {
+            write: ttl.write_price(price)?,
             read: price.read.unwrap_or(price.input),
-        }
+        })
     }
 }
 
@@ -134,7 +151,7 @@ pub fn invalidation_cost(traffic: Traffic, prices: Prices) -> Option<Invalidatio
         return None;
     }
     let per_second = traffic.requests_per_hour / 3_600.0;
-    let per_ttl = per_second * TTL_SECONDS;
+    let per_ttl = per_second * traffic.ttl.seconds();
     let keys = traffic.distinct_keys;
     // −(e^(−x) − 1) keeps its digits where x is small: many keys, each seldom used.
     let first_of_each = -keys * (-per_ttl / keys).exp_m1();
@@ -161,13 +178,13 @@ pub fn rollback_cost(
 ) -> Option<InvalidationCost> {
     let cost = invalidation_cost(traffic, prices)?;
     let seconds = seconds_ago.max(0.0);
-    if seconds >= TTL_SECONDS || !seconds.is_finite() {
+    let ttl = traffic.ttl.seconds();
+    if seconds >= ttl || !seconds.is_finite() {
         return Some(cost);
     }
-    let keys = traffic.distinct_keys;
-    let per_key = traffic.requests_per_hour / 3_600.0 / keys;
-    let cooled = (-per_key * (TTL_SECONDS - seconds)).exp() - (-per_key * TTL_SECONDS).exp();
-    let expected_writes = keys * cooled * -(-per_key * TTL_SECONDS).exp_m1();
+    let (keys, per_key) = (traffic.distinct_keys, traffic.per_key());
+    let cooled = (-per_key * (ttl - seconds)).exp() - (-per_key * ttl).exp();
+    let expected_writes = keys * cooled * -(-per_key * ttl).exp_m1();
     let tokens = traffic.tokens / PER_TOKENS;
     let expected_usd = expected_writes * tokens * (prices.write - prices.read).max(0.0);
     Some(InvalidationCost {
@@ -178,19 +195,19 @@ pub fn rollback_cost(
 }
 
 /// The chance that a request finds its key's prefix cold, e^(−λ·TTL), with λ requests a second
-/// for each key of the arm. None where that cannot be computed.
-pub fn miss_rate(requests_per_hour: f64, distinct_keys: f64) -> Option<f64> {
-    let is_sound = requests_per_hour.is_finite()
-        && requests_per_hour >= 0.0
-        && distinct_keys.is_finite()
-        && distinct_keys > 0.0;
-    is_sound.then(|| (-requests_per_hour / 3_600.0 / distinct_keys * TTL_SECONDS).exp())
+/// for each key. None where that cannot be computed.
+pub fn miss_rate(traffic: Traffic) -> Option<f64> {
+    let is_sound = traffic.requests_per_hour.is_finite()
+        && traffic.requests_per_hour >= 0.0
+        && traffic.distinct_keys.is_finite()
+        && traffic.distinct_keys > 0.0;
+    is_sound.then(|| (-traffic.calls_per_ttl()).exp())
 }
 
-/// What to tell whoever splits traffic: a sentence for an arm that gets this share of it and does
-/// not keep its own prefix warm. None while it does.
-pub fn cold_arm_warning(arm: &str, share: f64, traffic: Traffic) -> Option<String> {
-    let missed = miss_rate(traffic.requests_per_hour * share, traffic.distinct_keys)?;
+/// What to tell whoever splits traffic: a sentence for an arm that gets this traffic and does not
+/// keep its own prefix warm. None while it does.
+pub fn cold_arm_warning(arm: &str, traffic: Traffic) -> Option<String> {
+    let missed = miss_rate(traffic)?;
     (missed > MAX_MISS_RATE).then(|| {
         format!(
             "{arm} does not keep its prompt's prefix warm: {:.0} % of its requests will write the cache again",
@@ -219,6 +236,14 @@ mod tests {
             tokens: 5_120.0,
             distinct_keys,
             ttft_ms: 2_000.0,
+            ttl: Ttl::FiveMinutes,
+        }
+    }
+
+    fn hourly(traffic: Traffic) -> Traffic {
+        Traffic {
+            ttl: Ttl::Hour,
+            ..traffic
         }
     }
 
@@ -241,11 +266,63 @@ mod tests {
 
     #[test]
     fn arms_with_little_traffic_are_warned_about() {
-        assert_eq!(cold_arm_warning("B", 0.5, traffic(1.0)), None);
-        let warning = cold_arm_warning("B", 0.1, traffic(100.0)).unwrap();
+        assert_eq!(cold_arm_warning("B", traffic(1.0)), None);
+        let little = Traffic {
+            requests_per_hour: 1_000.0,
+            ..traffic(100.0)
+        };
+        let warning = cold_arm_warning("B", little).unwrap();
         assert!(warning.contains("43 %"), "{warning}");
-        assert_eq!(miss_rate(0.0, 1.0), Some(1.0));
-        assert_eq!(miss_rate(1.0, 0.0), None);
+        // Ten calls of each key in an hour keep warm what stays warm for an hour.
+        assert_eq!(cold_arm_warning("B", hourly(little)), None);
+        let rate = |requests_per_hour, keys| {
+            miss_rate(Traffic {
+                requests_per_hour,
+                ..traffic(keys)
+            })
+        };
+        assert_eq!(rate(0.0, 1.0), Some(1.0));
+        assert_eq!(rate(1.0, 0.0), None);
+    }
+
+    #[test]
+    fn an_hour_has_twelve_times_the_requests_and_a_price_of_its_own() {
+        let dear = Prices {
+            write: 6.0,
+            ..PRICES
+        };
+        let one = invalidation_cost(hourly(traffic(1.0)), dear).unwrap();
+        // 10,000 requests, 5,120 tokens, $6 a million.
+        printed(one.upper_bound_usd, 307.2);
+        // The same 6.56 writes: one key, and what arrives before its first token.
+        printed(one.expected_writes, 6.555_556);
+        printed(one.expected_usd, 6.555_556 * 5_120.0 * 5.7 / 1e6);
+        let many = invalidation_cost(hourly(traffic(10_000.0)), dear).unwrap();
+        // Of 10,000 keys 63 % are called within the hour.
+        printed(
+            many.expected_writes,
+            10_000.0 * (1.0 - (-1.0_f64).exp()) + 5.555_556,
+        );
+    }
+
+    #[test]
+    fn a_row_without_a_price_for_an_hour_has_none() {
+        let mut price = Price {
+            provider: "anthropic".to_owned(),
+            model: "sonnet".to_owned(),
+            input: 3.0,
+            write_5m: None,
+            write_1h: Some(6.0),
+            read: None,
+            output: 15.0,
+            min_cacheable_tokens: None,
+            valid_from: chrono::DateTime::UNIX_EPOCH,
+        };
+        let of = |price: &Price, ttl| Prices::of(price, ttl).map(|found| (found.write, found.read));
+        assert_eq!(of(&price, Ttl::FiveMinutes), Some((3.0, 3.0)));
+        assert_eq!(of(&price, Ttl::Hour), Some((6.0, 3.0)));
+        price.write_1h = None;
+        assert_eq!(of(&price, Ttl::Hour), None);
     }
 
     #[test]
@@ -259,6 +336,13 @@ mod tests {
         assert_eq!(
             rollback_cost(traffic(10.0), PRICES, 600.0),
             invalidation_cost(traffic(10.0), PRICES)
+        );
+        // Where a prefix stays warm for an hour, ten minutes are soon.
+        let soon = rollback_cost(hourly(traffic(10.0)), PRICES, 600.0).unwrap();
+        assert!(soon.expected_usd < 1e-9, "{soon:?}");
+        assert_eq!(
+            rollback_cost(hourly(traffic(10.0)), PRICES, 3_600.0),
+            invalidation_cost(hourly(traffic(10.0)), PRICES)
         );
     }
 
@@ -291,8 +375,9 @@ mod tests {
         #[test]
         fn the_expectation_stays_below_the_bound(
             requests_per_hour in 0.0..1e9_f64, tokens in 0.0..1e6_f64, distinct_keys in 1e-3..1e9_f64, ttft_ms in 0.0..1e5_f64,
+            ttl in proptest::sample::select(Ttl::ALL.to_vec()),
         ) {
-            let traffic = Traffic { requests_per_hour, tokens, distinct_keys, ttft_ms };
+            let traffic = Traffic { requests_per_hour, tokens, distinct_keys, ttft_ms, ttl };
             let cost = invalidation_cost(traffic, PRICES).unwrap();
             prop_assert!(cost.expected_usd >= 0.0 && cost.expected_usd <= cost.upper_bound_usd * (1.0 + 1e-12), "{cost:?}");
         }

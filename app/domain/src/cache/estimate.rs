@@ -1,15 +1,24 @@
 //! What a change from one version to another costs through the providers' caches: which block
 //! changes first, how many tokens are written again, at worst and as expected, and of which
 //! traffic that is said. It always tells where each of its inputs comes from.
+//!
+//! Breakpoints say for how long a prefix stays warm. A block is written for as long as the first
+//! breakpoint at or behind it says, and the blocks of each time to live are reckoned for
+//! themselves: with the requests of that time, at the price of writing for so long. The cost is
+//! their sum. That is how Anthropic bills a question with breakpoints of both kinds.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Block, FirstChange, blocks,
+    Ttl, blocks,
     cost::{Free, InvalidationCost, Prices, Traffic, free, invalidation_cost, rollback_cost},
     first_changed_block,
 };
 use crate::{content::Content, cost::Price, tokens::Tokenizer};
+
+mod prefix;
+
+use prefix::{Prefix, rounded};
 
 /// Requests an hour where nothing was observed and nothing said.
 pub const REQUESTS_PER_HOUR: f64 = 10_000.0;
@@ -115,12 +124,13 @@ impl Inputs {
 
     /// As the formula takes them.
     #[must_use]
-    pub fn traffic(&self, tokens: f64) -> Traffic {
+    pub fn traffic(&self, tokens: f64, ttl: Ttl) -> Traffic {
         Traffic {
             requests_per_hour: self.requests_per_hour.value,
             tokens,
             distinct_keys: self.distinct_keys.value,
             ttft_ms: self.ttft_ms.value,
+            ttl,
         }
     }
 }
@@ -136,10 +146,22 @@ pub struct Change<'a> {
     pub price: Option<&'a Price>,
     /// Of this traffic.
     pub inputs: Inputs,
+    /// The share of it that gets the new one, from 0 to 1: all, unless an experiment splits it.
+    pub share: f64,
     /// Cached tokens of a call that applications reported for the version that serves now.
     pub measured_prefix: Option<f64>,
     /// For a rollback: how many seconds ago the new content stopped serving.
     pub warm_seconds: Option<f64>,
+}
+
+/// Tokens that are written again for the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CacheWritten))]
+pub struct Written {
+    /// For how long.
+    pub ttl: Ttl,
+    /// How many.
+    pub tokens: u32,
 }
 
 /// What a change costs once.
@@ -154,6 +176,9 @@ pub struct Estimate {
     pub no_breakpoint: bool,
     /// Tokens from the first changed block to the last breakpoint.
     pub tokens: u32,
+    /// The same by the time they are written for, the shorter first; empty where nothing is written.
+    #[serde(default)]
+    pub written: Vec<Written>,
     /// Tokens of the whole prefix.
     pub prefix_tokens: u32,
     /// The tokens follow what applications reported, not only the text.
@@ -166,7 +191,8 @@ pub struct Estimate {
     pub cost: Option<InvalidationCost>,
     /// Of this traffic.
     pub inputs: Inputs,
-    /// At these prices, in US dollars per million tokens.
+    /// At these prices, in US dollars per million tokens; where tokens are written for different
+    /// times, `write` is their average.
     pub prices: Option<Prices>,
 }
 
@@ -175,6 +201,13 @@ impl Estimate {
     #[must_use]
     pub fn expected_usd(&self) -> Option<f64> {
         self.cost.map(|cost| cost.expected_usd)
+    }
+
+    /// The longest time for which something is written again: the change is paid for within it.
+    #[must_use]
+    pub fn longest_ttl(&self) -> Ttl {
+        let ttls = self.written.iter().map(|written| written.ttl);
+        ttls.max().unwrap_or_default()
     }
 
     /// How many tokens are expected to be written to the cache because of the change.
@@ -194,13 +227,16 @@ impl Change<'_> {
             behind_variable: false,
             no_breakpoint: false,
             tokens: 0,
+            written: Vec::new(),
             prefix_tokens: 0,
             tokens_measured: false,
             free: None,
             unknown: None,
             cost: None,
             inputs: self.inputs,
-            prices: self.price.map(Prices::from),
+            prices: self
+                .price
+                .and_then(|price| Prices::of(price, Ttl::default())),
         };
         let Some(old) = self.old else {
             return estimate.costing_nothing(Free::NothingServed);
@@ -229,25 +265,100 @@ impl Change<'_> {
             .map(|measured| measured / old_prefix)
             .filter(|ratio| PLAUSIBLE.contains(ratio));
         let scale = ratio.unwrap_or(1.0);
-        let (tokens, whole) = (prefix.changed * scale, prefix.whole * scale);
+        let whole = prefix.whole * scale;
         estimate.tokens_measured = ratio.is_some();
         estimate.no_breakpoint = !prefix.has_breakpoint;
-        estimate.tokens = rounded(tokens);
+        estimate.written = prefix.written(scale);
+        estimate.tokens = estimate.written.iter().map(|written| written.tokens).sum();
         estimate.prefix_tokens = rounded(whole);
         if let Some(free) = free(change.as_ref(), whole, price.min_cacheable_tokens) {
             return estimate.costing_nothing(free);
         }
-        let traffic = self.inputs.traffic(tokens.round());
-        let prices = Prices::from(price);
-        estimate.cost = match self.warm_seconds {
-            None => invalidation_cost(traffic, prices),
-            Some(seconds) => rollback_cost(traffic, prices, seconds),
-        };
-        if estimate.cost.is_none() {
-            estimate.unknown = Some("the traffic given makes no sense".to_owned());
+        let reckoned: Result<Vec<Part>, String> = estimate
+            .written
+            .iter()
+            .map(|written| self.part(price, *written))
+            .collect();
+        match reckoned {
+            Ok(parts) => {
+                estimate.cost = Some(sum(&parts));
+                estimate.prices = Some(average(&parts, price));
+            }
+            Err(why) => {
+                estimate.unknown = Some(why);
+                estimate.prices = None;
+            }
         }
         estimate
     }
+
+    /// What is written for one time to live, or why that cannot be said.
+    fn part(&self, price: &Price, written: Written) -> Result<Part, String> {
+        let tokens = f64::from(written.tokens);
+        let prices = Prices::of(price, written.ttl).ok_or_else(|| {
+            format!(
+                "no price of {} for writing the cache for {} is known here",
+                price.model,
+                written.ttl.words()
+            )
+        })?;
+        let all = self.inputs.traffic(tokens, written.ttl);
+        let traffic = Traffic {
+            requests_per_hour: all.requests_per_hour * self.share,
+            ..all
+        };
+        let cost = match self.warm_seconds {
+            None => invalidation_cost(traffic, prices),
+            Some(seconds) => rollback_cost(traffic, prices, seconds),
+        };
+        cost.map(|cost| Part {
+            tokens,
+            prices,
+            cost,
+        })
+        .ok_or_else(|| "the traffic given makes no sense".to_owned())
+    }
+}
+
+/// What is written for one time to live, and what that costs.
+struct Part {
+    tokens: f64,
+    prices: Prices,
+    cost: InvalidationCost,
+}
+
+/// The parts together. Each time to live has its own number of writes; the one of the whole is their
+/// average by tokens, so that it gives the tokens that are written again.
+fn sum(parts: &[Part]) -> InvalidationCost {
+    if let [only] = parts {
+        return only.cost;
+    }
+    let of = |amount: fn(&InvalidationCost) -> f64| -> f64 {
+        parts.iter().map(|part| amount(&part.cost)).sum()
+    };
+    InvalidationCost {
+        upper_bound_usd: of(|cost| cost.upper_bound_usd),
+        expected_usd: of(|cost| cost.expected_usd),
+        expected_writes: by_tokens(parts, |part| part.cost.expected_writes).unwrap_or_default(),
+    }
+}
+
+fn average(parts: &[Part], price: &Price) -> Prices {
+    let read = price.read.unwrap_or(price.input);
+    let write = match parts {
+        [only] => Some(only.prices.write),
+        parts => by_tokens(parts, |part| part.prices.write),
+    };
+    Prices {
+        write: write.unwrap_or(price.input),
+        read,
+    }
+}
+
+fn by_tokens(parts: &[Part], amount: fn(&Part) -> f64) -> Option<f64> {
+    let tokens: f64 = parts.iter().map(|part| part.tokens).sum();
+    let sum: f64 = parts.iter().map(|part| amount(part) * part.tokens).sum();
+    (tokens > 0.0).then(|| sum / tokens)
 }
 
 /// Why nothing of a content is ever cached by its model, so that there is nothing to keep warm.
@@ -276,231 +387,5 @@ impl Estimate {
     }
 }
 
-/// A content's prefix in tokens.
-struct Prefix {
-    /// Up to the last breakpoint, or all of it.
-    whole: f64,
-    /// The part from the first changed block on.
-    changed: f64,
-    has_breakpoint: bool,
-}
-
-impl Prefix {
-    fn of(blocks: &[Block], change: Option<&FirstChange>, tokenizer: Tokenizer) -> Self {
-        let last = blocks.iter().rposition(|block| block.breakpoint);
-        let cached = &blocks[..last.map_or(blocks.len(), |last| last + 1)];
-        let tokens = |blocks: &[Block]| -> f64 {
-            blocks
-                .iter()
-                .map(|block| tokenizer.count(&block.text))
-                .sum()
-        };
-        let from = change.map_or(cached.len(), |change| change.index.min(cached.len()));
-        Self {
-            whole: tokens(cached),
-            changed: tokens(&cached[from..]),
-            has_breakpoint: last.is_some(),
-        }
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a float becomes the nearest whole number that there is, never less than 0"
-)]
-fn rounded(tokens: f64) -> u32 {
-    tokens.round() as u32
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn content(system: &str, user: &str) -> Content {
-        serde_json::from_value(json!({
-            "type": "chat",
-            "messages": [
-                { "role": "system", "content": system, "cache_control": { "type": "ephemeral" } },
-                { "role": "user", "content": user },
-            ],
-            "model": { "provider": "anthropic", "name": "claude-sonnet-4-6" },
-        }))
-        .unwrap()
-    }
-
-    fn price() -> Price {
-        Price {
-            provider: "anthropic".to_owned(),
-            model: "claude-sonnet-4-6".to_owned(),
-            input: 3.0,
-            write_5m: Some(3.75),
-            write_1h: Some(6.0),
-            read: Some(0.3),
-            output: 15.0,
-            min_cacheable_tokens: Some(1_024),
-            valid_from: "2026-02-17T00:00:00Z".parse().unwrap(),
-        }
-    }
-
-    fn inputs() -> Inputs {
-        Inputs::of(Known::default(), Known::default(), Known::default())
-    }
-
-    fn long(words: &str) -> String {
-        format!(
-            "{words} {}",
-            "Answer in one short sentence and be kind. ".repeat(400)
-        )
-    }
-
-    fn estimate(old: &Content, new: &Content, change: impl FnOnce(&mut Change<'_>)) -> Estimate {
-        let price = price();
-        let mut asked = Change {
-            old: Some(old),
-            new,
-            price: Some(&price),
-            inputs: inputs(),
-            measured_prefix: None,
-            warm_seconds: None,
-        };
-        change(&mut asked);
-        asked.estimate()
-    }
-
-    #[test]
-    fn a_changed_block_costs_its_tokens_up_to_the_breakpoint() {
-        let (old, new) = (
-            content(&long("Old."), "{{q}}"),
-            content(&long("New."), "{{q}}"),
-        );
-        let found = estimate(&old, &new, |_| {});
-        assert_eq!(found.first_changed.as_deref(), Some("message 1 (system)"));
-        assert_eq!(found.tokens, found.prefix_tokens);
-        assert!((3_000..5_000).contains(&found.tokens), "{found:?}");
-        let cost = found.cost.unwrap();
-        let wanted = invalidation_cost(
-            inputs().traffic(f64::from(found.tokens)),
-            Prices {
-                write: 3.75,
-                read: 0.3,
-            },
-        );
-        assert_eq!(Some(cost), wanted);
-        assert_eq!(found.inputs.requests_per_hour.source, Source::Assumed);
-        assert!(found.free.is_none() && found.unknown.is_none() && !found.no_breakpoint);
-    }
-
-    #[test]
-    fn what_costs_nothing_says_why() {
-        let old = content(&long("Old."), "{{q}}");
-        let why = |found: Estimate| {
-            assert!(found.cost.unwrap().upper_bound_usd <= 0.0);
-            found.free.unwrap()
-        };
-        assert!(
-            why(estimate(
-                &old,
-                &content(&long("Old."), "Now: {{q}}"),
-                |_| {}
-            ))
-            .contains("behind the last")
-        );
-        assert!(
-            why(estimate(&old, &old.clone(), |_| {})).contains("nothing that is cached changed")
-        );
-        let (short, other) = (content("Old.", "{{q}}"), content("New.", "{{q}}"));
-        assert!(why(estimate(&short, &other, |_| {})).contains("shorter than 1024 tokens"));
-        assert!(why(estimate(&old, &other, |change| change.old = None)).contains("nothing served"));
-        let unknown = estimate(&old, &content(&long("New."), ""), |change| {
-            change.price = None;
-        });
-        assert!(
-            unknown
-                .unknown
-                .unwrap()
-                .contains("no price of claude-sonnet-4-6")
-        );
-        assert_eq!(unknown.cost, None);
-    }
-
-    #[test]
-    fn a_short_prefix_is_never_cached() {
-        let price = price();
-        let short = content("Be kind.", "{{q}}");
-        assert_eq!(
-            never_cached(&short, Some(&price)),
-            Some(Free::UnderMinimum { minimum: 1_024 })
-        );
-        assert_eq!(
-            never_cached(&content(&long(""), "{{q}}"), Some(&price)),
-            None
-        );
-        assert_eq!(never_cached(&short, None), None);
-    }
-
-    #[test]
-    fn what_was_measured_corrects_the_estimate_unless_it_is_about_something_else() {
-        let (old, new) = (
-            content(&long("Old."), "{{q}}"),
-            content(&long("New."), "{{q}}"),
-        );
-        let plain = estimate(&old, &new, |_| {});
-        let measured = f64::from(plain.prefix_tokens) * 1.2;
-        let corrected = estimate(&old, &new, |change| change.measured_prefix = Some(measured));
-        assert!(corrected.tokens_measured);
-        assert!((f64::from(corrected.tokens) / f64::from(plain.tokens) - 1.2).abs() < 0.01);
-        let strange = estimate(&old, &new, |change| {
-            change.measured_prefix = Some(measured * 9.0);
-        });
-        assert!(!strange.tokens_measured);
-        assert_eq!(strange.tokens, plain.tokens);
-    }
-
-    #[test]
-    fn a_quick_rollback_is_almost_free_and_a_late_one_is_not() {
-        let (old, new) = (
-            content(&long("Old."), "{{q}}"),
-            content(&long("New."), "{{q}}"),
-        );
-        let back = |seconds| {
-            let found = estimate(&old, &new, |change| change.warm_seconds = Some(seconds));
-            found.expected_usd().unwrap()
-        };
-        assert!(back(20.0) < 1e-9);
-        assert!(back(3_600.0) > 0.05);
-    }
-
-    #[test]
-    fn what_is_entered_goes_before_what_was_observed() {
-        let known = Known {
-            given: None,
-            observed: Some(120.0),
-            prompt: Some(90.0),
-        };
-        let entered = Known {
-            given: Some(5.0),
-            ..known
-        };
-        let found = Inputs::of(known, Known::default(), entered);
-        assert_eq!(found.requests_per_hour.source, Source::Observed);
-        assert_eq!(found.ttft_ms.source, Source::Given);
-        let settings = Known {
-            observed: None,
-            ..known
-        };
-        assert_eq!(
-            Inputs::of(settings, settings, known).distinct_keys.source,
-            Source::Prompt
-        );
-        // There is always one key.
-        let none = Known {
-            given: Some(0.0),
-            ..Known::default()
-        };
-        let keys = Inputs::of(known, none, known).distinct_keys;
-        assert_eq!(keys.source, Source::Assumed);
-    }
-}
+mod tests;

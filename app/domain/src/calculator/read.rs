@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::MAX_LIST;
 use crate::{
+    cache::Ttl,
     field::Fields,
     stats::{MAX_COUNT, mean, proportion::Sample},
 };
@@ -54,6 +55,17 @@ pub fn summary(fields: &mut Fields, name: &str) -> mean::Summary {
         }
     }
     found
+}
+
+/// For how long a cached prefix stays warm; the usual time where nothing is said.
+pub fn ttl(fields: &mut Fields) -> Ttl {
+    let Some(word) = fields.text("ttl") else {
+        return Ttl::default();
+    };
+    Ttl::from_word(&word).unwrap_or_else(|| {
+        fields.refuse("ttl", "must be `5m` or `1h`");
+        Ttl::default()
+    })
 }
 
 pub fn count(fields: &mut Fields, name: &str) -> u64 {

@@ -79,6 +79,14 @@ fn answers_are_the_contracts() {
     );
     near(&found["upper_bound_usd"], 16.0, 2);
     near(&found["expected_usd"], 0.1158, 4);
+    let hour = json!({
+        "requests_per_hour": 10_000, "tokens": 5_120, "distinct_keys": 1, "ttft_ms": 2_000,
+        "prices": { "write": 6, "read": 0.3 }, "ttl": "1h" });
+    let found = compute(Calculator::CacheCost, hour);
+    // 10,000 requests in the hour, and the same 6.56 writes.
+    near(&found["upper_bound_usd"], 307.2, 2);
+    near(&found["expected_usd"], 0.1913, 4);
+    assert_eq!(found.as_object().unwrap().len(), 3, "{found}");
     near(
         &compute(
             Calculator::DetectableEffect,
@@ -103,6 +111,12 @@ fn what_cannot_be_computed_is_null_with_a_reason() {
             "z",
         ),
         (Calculator::Srm, json!({ "observed": [0, 0] }), "p_value"),
+        (
+            Calculator::CacheCost,
+            json!({ "requests_per_hour": 10, "tokens": 10, "distinct_keys": 1, "ttft_ms": 0,
+                    "prices": { "write": null, "read": 0.3 }, "ttl": "1h" }),
+            "expected_usd",
+        ),
         (
             Calculator::Mcnemar,
             json!({ "lost": 0, "gained": 0 }),

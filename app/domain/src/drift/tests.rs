@@ -1,4 +1,4 @@
-//! Drift by simulation and by hand.
+//! Drift by hand; by chance in `simulation`.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::content::ContentHash;
+
+mod simulation;
 
 fn facts(n_cases: u64) -> RunFacts {
     RunFacts {
@@ -24,6 +26,7 @@ fn evidence(common: Vec<(Seen, Seen)>) -> Evidence {
     let n = common.len() as u64;
     Evidence {
         frozen: facts(n),
+        is_lucky: false,
         run: facts(n),
         common,
         chart: None,
@@ -193,141 +196,4 @@ fn whoever_asks_again_has_less_of_the_level_each_time() {
     // Nothing is scheduled: the first one that is asked for is the week's.
     is(level(0.0, Some(0)), 1.0);
     is(level(0.0, Some(1)), 1.0 / 8.0);
-}
-
-/// How a case answers at temperature 0: its own chance to pass, drawn anew in each run.
-type Suite = Vec<f64>;
-
-/// Every case by chance alone: far more noise than a model has at temperature 0.
-fn independent(n: usize, rate: f64) -> Suite {
-    vec![rate; n]
-}
-
-/// Most cases always come out the same, some waver.
-fn steady(n: usize) -> Suite {
-    (0..n)
-        .map(|case| match case % 20 {
-            0..=13 => 0.99,
-            14..=17 => 0.75,
-            _ => 0.03,
-        })
-        .collect()
-}
-
-struct Chance(fastrand::Rng);
-
-impl Chance {
-    fn run(&mut self, suite: &Suite) -> Vec<Seen> {
-        suite
-            .iter()
-            .map(|rate| {
-                if self.0.f64() < *rate {
-                    Seen::Passed
-                } else {
-                    Seen::Failed
-                }
-            })
-            .collect()
-    }
-
-    /// The states of so many prompts over so many weeks, each against its own frozen run.
-    fn states(&mut self, then: &Suite, now: &Suite, prompts: usize, weeks: usize) -> Vec<State> {
-        let mut states = Vec::with_capacity(prompts * weeks);
-        for _ in 0..prompts {
-            let frozen = self.run(then);
-            let mut chart = None;
-            for _ in 0..weeks {
-                let common = frozen.iter().copied().zip(self.run(now)).collect();
-                let found = judge(&Evidence {
-                    chart,
-                    ..evidence(common)
-                });
-                chart = found.chart;
-                states.push(found.state);
-            }
-        }
-        states
-    }
-}
-
-fn share(states: &[State], state: State) -> f64 {
-    let n = states.iter().filter(|one| **one == state).count();
-    float(n as u64) / float(states.len() as u64)
-}
-
-#[test]
-fn without_a_change_at_most_one_week_in_twenty_alarms() {
-    let mut chance = Chance(fastrand::Rng::with_seed(20_261_122));
-    let suites = [
-        independent(200, 0.85),
-        independent(200, 0.97),
-        independent(60, 0.8),
-        steady(200),
-        steady(60),
-    ];
-    for suite in suites {
-        // The weeks of a prompt share its frozen run, so they are few; prompts are many.
-        let states = chance.states(&suite, &suite, 700, 4);
-        let alarms = share(&states, State::Drifted);
-        // Monte-Carlo error: 700 clusters of 4; three standard errors of the mean are 1.7 points.
-        assert!(alarms <= 0.05 + 0.017, "{alarms} of weeks");
-    }
-}
-
-#[test]
-fn over_all_suites_together_false_alarms_stay_below_five_percent() {
-    let mut chance = Chance(fastrand::Rng::with_seed(7));
-    let mut states = Vec::new();
-    for rate in [0.7, 0.8, 0.85, 0.9, 0.95] {
-        let suite = independent(200, rate);
-        states.extend(chance.states(&suite, &suite, 1_500, 1));
-    }
-    let alarms = share(&states, State::Drifted);
-    // 7,500 independent weeks: three standard errors are 0.75 points.
-    assert!(alarms <= 0.05 + 0.0075, "{alarms}");
-    assert!(alarms > 0.03, "the level is used, not wasted: {alarms}");
-}
-
-#[test]
-fn asking_several_times_a_week_raises_no_more_false_alarms() {
-    let mut chance = Chance(fastrand::Rng::with_seed(20_261_123));
-    let (mut n_alarms, n_weeks) = (0_u32, 600_u32);
-    let suites = [independent(200, 0.85), independent(60, 0.8), steady(60)];
-    for suite in &suites {
-        for _ in 0..n_weeks {
-            let frozen = chance.run(suite);
-            // One of the schedule, and five that people asked for.
-            let mut kinds = std::iter::once(None).chain((0..5).map(Some));
-            n_alarms += u32::from(kinds.any(|n_asked| {
-                let common = frozen.iter().copied().zip(chance.run(suite)).collect();
-                let one = Evidence {
-                    n_asked,
-                    ..evidence(common)
-                };
-                judge(&one).state == State::Drifted
-            }));
-        }
-    }
-    let share = f64::from(n_alarms) / f64::from(3 * n_weeks);
-    // 1,800 weeks: three standard errors are 1.5 points. Shares of 1 ÷ n would come to 7 %.
-    assert!(share <= 0.05 + 0.015, "{share} of weeks");
-}
-
-#[test]
-fn a_drop_of_ten_points_on_200_cases_is_found_at_the_first_check() {
-    let mut chance = Chance(fastrand::Rng::with_seed(10));
-    // A tenth of all cases breaks.
-    let before = steady(200);
-    let mut after = before.clone();
-    for case in after.iter_mut().filter(|rate| **rate > 0.9).take(20) {
-        *case -= 0.99;
-    }
-    let found = share(&chance.states(&before, &after, 1_000, 1), State::Drifted);
-    assert!(found >= 0.9, "{found}");
-    // Even if each case were a coin of its own, as it is not at temperature 0.
-    for (then, now) in [(0.90, 0.80), (0.95, 0.85)] {
-        let states = chance.states(&independent(200, then), &independent(200, now), 1_000, 1);
-        let found = share(&states, State::Drifted);
-        assert!(found >= 0.8, "{found} from {then} to {now}");
-    }
 }

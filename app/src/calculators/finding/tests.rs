@@ -25,8 +25,20 @@ fn results_read_as_sentences() {
     assert_eq!(found(Tool::Ratio, &["5170 4830", "1:1"]).tone, Tone::Bad);
     assert_eq!(found(Tool::Ratio, &["5100 4900", "1:1"]).tone, Tone::Good);
     assert_eq!(
-        found(Tool::Cache, &["10000", "5120", "1", "2000", "3.75", "0.3"]).sentence,
-        "The change is expected to cost $0.12 once, and $16.00 at worst; after five minutes the new prefixes are warm."
+        found(
+            Tool::Cache,
+            &["10000", "5120", "1", "2000", "5m", "3.75", "0.3"]
+        )
+        .sentence,
+        "The change is expected to cost $0.12 once, and $16.00 at worst; after 5 minutes the new prefixes are warm."
+    );
+    assert_eq!(
+        found(
+            Tool::Cache,
+            &["10000", "5120", "1", "2000", "1h", "6", "0.3"]
+        )
+        .sentence,
+        "The change is expected to cost $0.19 once, and $307.20 at worst; after 1 hour the new prefixes are warm."
     );
 }
 
@@ -48,7 +60,7 @@ fn nothing_is_ever_not_a_number() {
             Tool::Threshold,
             vec!["1000000000", "50", "0.001", "5", "1", "1", "0"],
         ),
-        (Tool::Cache, vec!["0", "0", "0", "0", "0", "0"]),
+        (Tool::Cache, vec!["0", "0", "0", "0", "5m", "0", "0"]),
     ] {
         let found = format!("{:?}", found(tool, &texts));
         assert!(

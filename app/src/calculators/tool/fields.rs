@@ -210,6 +210,9 @@ pub const CACHE: &[Spec] = &[
         "2000",
     )
     .hint("Requests that arrive meanwhile miss too."),
+    spec("ttl", "ttl", "A prefix stays warm for", Unit::Ttl, "5m")
+        .hint("1 hour where breakpoints say ttl: 1h.")
+        .legal("must be 5m or 1h"),
     spec(
         "write",
         "prices.write",
@@ -217,7 +220,7 @@ pub const CACHE: &[Spec] = &[
         Unit::Number,
         "3.75",
     )
-    .hint("For 5 minutes."),
+    .hint("For the time above; a model that offers none for so long leaves it empty."),
     spec(
         "read",
         "prices.read",

@@ -88,9 +88,14 @@ pub struct Refill {
     pub until: DateTime<Utc>,
 }
 
-/// For how long after a deployment what is written to the caches is put down to it: a time to live,
-/// and what began within its last minute.
-const WATCHED: TimeDelta = TimeDelta::minutes(6);
+/// What begins within the last minute of a time to live is put down to the deployment, too.
+const LAST_MINUTE: TimeDelta = TimeDelta::minutes(1);
+
+/// For how long after a deployment what is written to the caches is put down to it: the longest time
+/// to live of what changed.
+fn watched(cost: &CacheEvidence) -> TimeDelta {
+    cost.estimate.longest_ttl().lasts() + LAST_MINUTE
+}
 
 /// What a deployment's caches wrote, beside what was expected. Nothing for one that came by another
 /// way than a promotion.
@@ -117,7 +122,7 @@ pub async fn of_deployment(
     let Some(row) = row else {
         return Ok(None);
     };
-    let until = now.min(row.deployed_at + WATCHED);
+    let until = now.min(row.deployed_at + watched(&row.cache_cost));
     let summary = monitor::summary(
         store,
         by.project,

@@ -311,16 +311,18 @@ async fn traffic_is_what_was_observed_before_what_is_set(pool: PgPool) {
     .await
     .unwrap();
     let found = async || {
-        inputs(
+        let (inputs, _) = of_arms(
             &world.store,
             &viewer,
             &name("p"),
             "production",
+            &[],
             Given::default(),
             at(100),
         )
         .await
-        .unwrap()
+        .unwrap();
+        inputs
     };
     let before = found().await;
     assert_eq!(before.requests_per_hour.source, Source::Prompt);
@@ -535,6 +537,7 @@ async fn going_back_at_once_is_free_and_later_it_is_not(pool: PgPool) {
             &name("p"),
             "production",
             1,
+            Given::default(),
             at(seconds),
         )
         .await;
@@ -542,9 +545,57 @@ async fn going_back_at_once_is_free_and_later_it_is_not(pool: PgPool) {
     };
     assert!(back(1_030).await < 1e-6);
     assert!(back(5_000).await > 0.05);
-    let refused = of_rollback(&world.store, &viewer, &name("p"), "production", 9, at(5)).await;
+    let given = Given {
+        requests_per_hour: Some(2_000.0),
+        ..Given::default()
+    };
+    let (store, prompt) = (&world.store, name("p"));
+    let entered = of_rollback(store, &viewer, &prompt, "production", 1, given, at(5_000)).await;
+    let inputs = entered.unwrap().inputs;
+    assert_eq!(inputs.requests_per_hour.source, Source::Given);
+    let nowhere = Given::default();
+    let refused = of_rollback(store, &viewer, &prompt, "production", 9, nowhere, at(5)).await;
     assert!(
         matches!(refused, Err(Error::NotFound("version"))),
         "{refused:?}"
     );
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn each_arm_pays_for_its_share_and_the_control_for_nothing(pool: PgPool) {
+    let world = scene(pool).await;
+    let viewer = world.actor(Role::Viewer);
+    let arms = [(Some(1), 0.5), (Some(2), 0.5), (None, 0.5), (Some(99), 0.5)];
+    let (inputs, found) = of_arms(
+        &world.store,
+        &viewer,
+        &name("p"),
+        "production",
+        &arms,
+        Given::default(),
+        at(30),
+    )
+    .await
+    .unwrap();
+    assert_eq!(inputs.requests_per_hour.source, Source::Assumed);
+    let [control, challenger, unnamed, missing] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert!(control.estimate.as_ref().unwrap().free.is_some());
+    let whole = of_change(
+        &world.store,
+        &viewer,
+        &name("p"),
+        "production",
+        (None, 2),
+        Given::default(),
+        at(30),
+    )
+    .await
+    .unwrap();
+    let worst = |estimate: &Estimate| estimate.cost.unwrap().upper_bound_usd;
+    let half = worst(challenger.estimate.as_ref().unwrap());
+    assert!((half * 2.0 - worst(&whole)).abs() < 1e-9, "{half}");
+    assert_eq!(challenger.never_cached, None);
+    assert!(unnamed.estimate.is_none() && missing.estimate.is_none());
 }

@@ -1,5 +1,5 @@
-//! What a check is judged by, read from runs that never change: so the run at promotion is frozen
-//! without a copy of it.
+//! What a check is judged by, read from runs that never change: so the run at promotion, once it is
+//! known which one that is, is frozen without a copy of it.
 
 use std::collections::HashMap;
 
@@ -79,9 +79,9 @@ pub(super) async fn suite(
     Ok(suite.map(|suite| (suite.id, suite.name)))
 }
 
-/// The run at promotion: the last complete one of this content from before it, of the whole suite
-/// if there is one. Without any, the first one after it stands in.
-pub(super) async fn frozen(
+/// The run at promotion where none is kept: the last complete one of this content from before it, of
+/// the whole suite if there is one. Without any, the first one after it stands in.
+pub(super) async fn derived(
     db: &mut PgConnection,
     active: &Active,
     suite: SuiteId,
@@ -117,6 +117,21 @@ pub(super) async fn options(db: &mut PgConnection, run: RunId) -> Result<RunOpti
     .fetch_one(db)
     .await?;
     Ok(options.0)
+}
+
+/// Whether a strict gate let a run pass because it came out no worse than another one.
+pub(super) async fn is_lucky(db: &mut PgConnection, run: RunId) -> Result<bool> {
+    let is_lucky = sqlx::query_scalar!(
+        r#"select exists (
+               select from gate
+               where run_id = $1 and baseline_run_id is not null
+                 and policy ->> 'mode' = 'strict' and verdict ->> 'verdict' = 'pass'
+           ) as "is_lucky!""#,
+        run.0,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(is_lucky)
 }
 
 /// What is known of a run as a whole.

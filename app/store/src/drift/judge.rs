@@ -13,6 +13,7 @@ use serde_json::json;
 use sqlx::types::Json;
 
 use super::{
+    baseline,
     facts::{self, Active},
     watcher,
 };
@@ -68,9 +69,12 @@ async fn judge_one(
         return Ok(false);
     }
     let (ended, active) = load(&mut command, id).await?;
-    let frozen = facts::frozen(command.db(), &active, ended.suite)
-        .await?
-        .filter(|frozen| *frozen != ended.run);
+    let found = baseline::find(command.db(), &active, ended.suite).await?;
+    if let (RunStatus::Completed, Some(run)) = (ended.status, found) {
+        baseline::keep_at_check(command.db(), &active, ended.suite, run).await?;
+    }
+    // The run that stands in for the one at promotion says nothing about itself.
+    let frozen = found.filter(|found| *found != ended.run);
     let finding = match (ended.status, frozen) {
         (RunStatus::Failed | RunStatus::Queued | RunStatus::Running, _) => {
             let words = ended.failure.unwrap_or_else(|| "it failed".to_owned());
@@ -83,6 +87,7 @@ async fn judge_one(
         (RunStatus::Completed, Some(frozen)) => {
             let evidence = Evidence {
                 frozen: facts::of_run(command.db(), frozen).await?,
+                is_lucky: facts::is_lucky(command.db(), frozen).await?,
                 run: facts::of_run(command.db(), ended.run).await?,
                 common: facts::common(command.db(), frozen, ended.run).await?,
                 chart: last_chart(&mut command, &active, frozen).await?,

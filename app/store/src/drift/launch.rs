@@ -14,6 +14,7 @@ use domain::{
 use serde_json::json;
 
 use super::{
+    baseline,
     facts::{self, Active},
     judge, watcher,
 };
@@ -220,7 +221,7 @@ async fn run_suite(
             ),
         ));
     };
-    let before = match facts::frozen(command.db(), active, suite).await? {
+    let before = match baseline::find(command.db(), active, suite).await? {
         Some(run) => facts::options(command.db(), run).await?,
         None => RunOptions {
             repeats: 1,

@@ -23,6 +23,7 @@ use crate::{
     versions,
 };
 
+mod baseline;
 mod servers;
 
 const DAY: i64 = 86_400;

@@ -65,6 +65,8 @@ impl ByModel {
             output: count(call.output_tokens),
             cache_read,
             cache_write,
+            // Reports do not say for how long it was written.
+            cache_write_1h: 0,
         };
         Some(cost_of_call(price_at(rows, event.at)?, usage))
     }

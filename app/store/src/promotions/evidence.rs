@@ -26,6 +26,16 @@ pub(super) struct Decided {
     pub prompt: PromptId,
 }
 
+impl Decided {
+    /// The gate run that it is decided on, and its suite.
+    pub fn gate_run(&self) -> Option<(SuiteId, RunId)> {
+        self.evidence
+            .gate
+            .as_ref()
+            .map(|gate| (gate.suite, gate.run_id))
+    }
+}
+
 /// Reads the evidence as it is now. A gate run counts when it was judged by the policy that is set
 /// for the prompt here, or by the default one where none is set: nobody brings their own. Where none
 /// is set, only the prompt's largest suite counts: a suite of one case shows nothing.

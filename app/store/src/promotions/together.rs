@@ -5,14 +5,14 @@
 use chrono::{DateTime, Utc};
 use domain::{
     actor::{Actor, Permission},
-    id::{ProjectId, PromotionId},
+    id::{DeploymentId, ProjectId, PromotionId},
     release::{DeploymentKind, Promotion, PromotionStatus, Refusal},
 };
 use serde_json::json;
 
 use super::{evidence, read, record_cost, terms, write_status};
 use crate::{
-    Error, Result, Store,
+    Error, Result, Store, drift,
     place::{Place, find_version},
     releases::{Release, Seen},
     tx::Command,
@@ -153,24 +153,36 @@ async fn decide(
     }
 }
 
+/// Makes a version serve, and keeps what drift checks will hold it against.
+pub(super) async fn deploy(
+    command: &mut Command,
+    place: &Place,
+    version: i32,
+    reason: &str,
+    decided: &evidence::Decided,
+) -> Result<DeploymentId> {
+    let target = find_version(command, place.prompt, version).await?;
+    let deployment = place
+        .deploy(command, &target, DeploymentKind::Promote, reason)
+        .await?;
+    drift::keep_at_release(command, place.prompt, &deployment, decided.gate_run()).await?;
+    Ok(deployment.deployment_id)
+}
+
 async fn execute(
     command: &mut Command,
     place: &Place,
     promotion: &Promotion,
     decided: &evidence::Decided,
 ) -> Result<()> {
-    let target = find_version(command, place.prompt, promotion.version).await?;
-    let reason = &promotion.reason;
-    let deployment = place
-        .deploy(command, &target, DeploymentKind::Promote, reason)
-        .await?;
-    let deployment_id = Some(deployment.deployment_id);
+    let (version, reason) = (promotion.version, &promotion.reason);
+    let deployment_id = deploy(command, place, version, reason, decided).await?;
     write_status(
         command,
         promotion.id,
         PromotionStatus::Executed,
         decided,
-        deployment_id,
+        Some(deployment_id),
     )
     .await?;
     record_cost(command, &promotion.prompt, decided);
@@ -179,7 +191,7 @@ async fn execute(
         promotion.prompt.as_str(),
         json!({
             "promotion_id": promotion.id, "environment": promotion.environment, "version": promotion.version,
-            "evidence": decided.evidence, "deployment_id": deployment.deployment_id,
+            "evidence": decided.evidence, "deployment_id": deployment_id,
         }),
     );
     command.tell(
