@@ -21,7 +21,7 @@ mod words;
 
 pub use assign::{Assignment, Rules, assign, draw};
 pub use effect::EffectPoint;
-pub use layer::{Layer, MAX_LAYER, Occupant, Slice, in_words};
+pub use layer::{Layer, MAX_LAYER, Occupant, Slice, slices_in_words};
 pub use observed::{ArmCounts, Bucket, Frozen, Observed};
 pub use plan::{
     Arm, AutoStop, Decision, Direction, Guardrail, MAX_ARMS, MAX_GUARDRAILS, Plan, PowerWarning,

@@ -1,7 +1,7 @@
 //! The fields of a plan. Their ids are their names, so that what is typed is read the way an
 //! address is.
 
-use domain::experiment::{Decision, Layer, Unit, in_words};
+use domain::experiment::{Decision, Layer, Unit, slices_in_words};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
@@ -285,7 +285,7 @@ pub fn InLayer(
             let takes = layer.occupants.iter().map(|one| format!("“{}” runs on {}", one.name, one.slice));
             let takes: Vec<String> = takes.collect();
             let takes = if takes.is_empty() { "nothing runs".to_owned() } else { takes.join(", ") };
-            view! { <li><b>{layer.name.clone()}</b>{format!(": {takes}; free is {}.", in_words(&layer.free()))}</li> }
+            view! { <li><b>{layer.name.clone()}</b>{format!(": {takes}; free is {}.", slices_in_words(&layer.free()))}</li> }
         })
         .collect_view();
     view! {

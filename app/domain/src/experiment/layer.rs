@@ -94,7 +94,7 @@ fn percent(share: f64) -> f64 {
 
 /// Slices in words: `0 to 10 % and 40 to 100 %`.
 #[must_use]
-pub fn in_words(slices: &[Slice]) -> String {
+pub fn slices_in_words(slices: &[Slice]) -> String {
     let words: Vec<String> = slices.iter().map(ToString::to_string).collect();
     match words.split_last() {
         None => "nothing".to_owned(),
@@ -140,7 +140,7 @@ impl Layer {
                 wanted,
                 other: other.name.clone(),
                 taken: other.slice,
-                free: in_words(&self.free()),
+                free: slices_in_words(&self.free()),
             }),
         }
     }

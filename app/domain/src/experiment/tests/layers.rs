@@ -164,7 +164,7 @@ fn what_is_free_and_whose_the_rest_is_are_said() {
         ],
     };
     assert_eq!(
-        in_words(&layer.free()),
+        slices_in_words(&layer.free()),
         "0 to 10 %, 30 to 60 % and 72.5 to 100 %"
     );
     assert_eq!(layer.check_room(slice(0.3, 0.3)), Ok(()));
@@ -177,7 +177,7 @@ fn what_is_free_and_whose_the_rest_is_are_said() {
         occupants: vec![occupant("all", Slice::first(1.0))],
         ..layer
     };
-    assert_eq!(in_words(&full.free()), "nothing");
+    assert_eq!(slices_in_words(&full.free()), "nothing");
     assert!(full.check_room(slice(0.99, 0.01)).is_err());
-    assert_eq!(in_words(&Slice::free([])), "0 to 100 %");
+    assert_eq!(slices_in_words(&Slice::free([])), "0 to 100 %");
 }

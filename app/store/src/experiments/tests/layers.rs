@@ -1,4 +1,4 @@
-use domain::experiment::{Assignment, in_words};
+use domain::experiment::{Assignment, slices_in_words};
 
 use super::{super::layers, *};
 
@@ -67,7 +67,7 @@ async fn a_unit_is_in_one_experiment_of_a_layer_at_most(pool: PgPool) {
     // What has ended takes nothing any more; drafts never did.
     let found = layers(&world.store, &editor).await.unwrap();
     assert_eq!((found.len(), found[0].name.as_str()), (1, "checkout"));
-    assert_eq!(in_words(&found[0].free()), "90 to 100 %");
+    assert_eq!(slices_in_words(&found[0].free()), "90 to 100 %");
     stop(&world.store, &editor, first.id, "", at(30))
         .await
         .unwrap();
@@ -76,7 +76,10 @@ async fn a_unit_is_in_one_experiment_of_a_layer_at_most(pool: PgPool) {
         .unwrap();
     try_start(&world, &second).await.unwrap();
     let found = layers(&world.store, &editor).await.unwrap();
-    assert_eq!(in_words(&found[0].free()), "0 to 20 % and 50 to 100 %");
+    assert_eq!(
+        slices_in_words(&found[0].free()),
+        "0 to 20 % and 50 to 100 %"
+    );
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
