@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Environments with a column of their own; the others share one.
-const MAX_COLUMNS: usize = 4;
+const MAX_COLUMNS: usize = 3;
 
 #[component]
 pub fn Rows(project: String, query: ListQuery, shown: ListView) -> impl IntoView {
@@ -41,7 +41,7 @@ pub fn Rows(project: String, query: ListQuery, shown: ListView) -> impl IntoView
     let others = columns.split_off(columns.len().min(MAX_COLUMNS));
     let head = columns
         .iter()
-        .map(|name| view! { <th scope="col" data-align="end">{name.clone()}</th> })
+        .map(|name| view! { <th scope="col" data-align="end" title=name.clone()>{name.clone()}</th> })
         .collect_view();
     let has_others = !others.is_empty();
     let now = shown.now;
@@ -62,7 +62,7 @@ pub fn Rows(project: String, query: ListQuery, shown: ListView) -> impl IntoView
                         view! { <EnvBadge serving=serving.clone() active=prompt.active_version/> }
                     })
                     .collect_view();
-                view! { <td data-rank="2"><span class="envs">{badges}</span></td> }
+                view! { <td data-rank="3"><span class="envs">{badges}</span></td> }
             });
             let standing = standing(gate, day).into_any();
             row(
@@ -87,10 +87,10 @@ pub fn Rows(project: String, query: ListQuery, shown: ListView) -> impl IntoView
                     <tr>
                         {sorted("Name", Order::Name, &project, &query)}
                         {head}
-                        {has_others.then(|| view! { <th scope="col" data-rank="2">"Elsewhere"</th> })}
+                        {has_others.then(|| view! { <th scope="col" data-rank="3">"Elsewhere"</th> })}
                         <th scope="col">"Last change"</th>
                         <th scope="col" data-rank="2">"Last gate"</th>
-                        <th scope="col" data-rank="2">"Success, 24 h"</th>
+                        <th scope="col" data-rank="2" data-late="">"Success, 24 h"</th>
                         <th scope="col" data-rank="3">"By"</th>
                         {sorted("Changed", Order::Changed, &project, &query)}
                         <th scope="col" data-rank="3">"Tags"</th>
@@ -221,6 +221,6 @@ fn standing(gate: Option<LastGate>, day: Option<Day>) -> impl IntoView {
     };
     view! {
         <td data-rank="2" data-fit="">{gate}</td>
-        <td data-rank="2" data-fit="" data-state=state>{day}</td>
+        <td data-rank="2" data-late="" data-fit="" data-state=state>{day}</td>
     }
 }
