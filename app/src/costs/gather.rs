@@ -8,7 +8,7 @@ use domain::{
 };
 use store::cache_cost::{self, Given};
 
-use super::{ArmRow, Asked, Measured, Warmth};
+use super::{Asked, Measured, Warmth, warmth::ArmRow};
 use crate::{context::Cx, error::UiError};
 
 fn given(asked: Asked) -> Given {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::{prompts::words::grouped, ui::error::sentence};
 
 pub use measured::{Measured, MeasuredBox};
-pub use warmth::{ArmRow, ArmsWarmth, Warmth};
+pub use warmth::{ArmsWarmth, Warmth};
 
 /// The traffic that whoever looks has entered; what is left out is looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
