@@ -92,7 +92,10 @@ test('calls from a real exporter show within moments, by version', async ({ page
 test('the story of a version that was rolled back can be read', async ({ page, javaScriptEnabled }) => {
   await signIn(page, 'viewer');
   await page.goto(PROJECT);
-  await page.getByRole('link', { name: /^Monitor onboarding\/welcome-mail: [\d,]+ requests in 24 h/ }).click();
+  // Which prompts fail or are busy moves with the hours, and with what other tests report.
+  await page.getByRole('link', { name: /^Monitor \S+: [\d,]+ requests in 24 h/ }).first().click();
+  await expect(page).toHaveURL(/tab=monitor/);
+  await page.goto(`${PROJECT}/prompts/onboarding/welcome-mail?tab=monitor`);
   await page.getByRole('navigation', { name: 'Window' }).getByRole('link', { name: '7 days' }).click();
   await expect(page).toHaveURL(/window=7d/);
   await settled(page, javaScriptEnabled);

@@ -75,6 +75,8 @@ const FOUND: [what: string, path: () => Promise<string>][] = [
 ];
 
 async function expectToReadWell(page: Page, isHydrated: boolean | undefined) {
+  // axe looks at a long page four times.
+  test.slow();
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     for (const width of [1440, 390]) {

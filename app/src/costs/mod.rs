@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::{prompts::words::grouped, ui::error::sentence};
 
 pub use measured::{Measured, MeasuredBox};
-pub use warmth::{ArmsWarmth, Warmth};
+pub use warmth::{Again, ArmsWarmth, Warmth};
 
 /// The traffic that whoever looks has entered; what is left out is looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,10 +44,11 @@ pub fn use_asked() -> Memo<Asked> {
             let number: f64 = query.with(|query| query.get(name))?.trim().parse().ok()?;
             (0.0..=1e9).contains(&number).then_some(number)
         };
+        let [requests, keys, ttft] = TRAFFIC.map(number);
         Asked {
-            requests: number("requests"),
-            keys: number("keys"),
-            ttft: number("ttft"),
+            requests,
+            keys,
+            ttft,
         }
     })
 }
@@ -188,11 +189,15 @@ fn inputs_form(inputs: Inputs, kept: Vec<(&'static str, String)>) -> impl IntoVi
     }
 }
 
+/// What the traffic is called in addresses, and its controls in the page.
+pub const TRAFFIC: [&str; 3] = ["requests", "keys", "ttft"];
+
 fn controls(inputs: Inputs) -> impl IntoView {
+    let [requests, keys, ttft] = TRAFFIC;
     view! {
-        {input("requests", "Requests an hour", "0", inputs.requests_per_hour)}
-        {input("keys", "Distinct prefixes", "1", inputs.distinct_keys)}
-        {input("ttft", "First token after, ms", "0", inputs.ttft_ms)}
+        {input(requests, "Requests an hour", "0", inputs.requests_per_hour)}
+        {input(keys, "Distinct prefixes", "1", inputs.distinct_keys)}
+        {input(ttft, "First token after, ms", "0", inputs.ttft_ms)}
     }
 }
 

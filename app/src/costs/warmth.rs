@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{controls, inputs_form, shortened};
-use crate::ui::{Banner, Tone};
+use crate::ui::{Banner, TableWrap, Tone};
 
 /// How warm the arms of an experiment keep their prefixes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,14 +49,23 @@ fn together(arms: &[ArmRow]) -> Option<(f64, f64)> {
     })
 }
 
+/// How the form around the estimate is shown again with what was filled in.
+#[derive(Clone)]
+pub struct Again {
+    /// Where the browser sends it by itself.
+    pub address: String,
+    /// With script: goes there, and keeps the place.
+    pub go: Callback<()>,
+}
+
 /// Which arms of an experiment keep their prefix warm, and what their start costs.
 #[component]
 pub fn ArmsWarmth(
     /// As it was reckoned.
     warmth: Warmth,
-    /// For a form that is being filled in, the address that shows it again.
+    /// For a form that is being filled in: what shows it again.
     #[prop(optional, into)]
-    again: Option<String>,
+    again: Option<Again>,
 ) -> impl IntoView {
     let Warmth {
         arms,
@@ -106,11 +115,19 @@ pub fn ArmsWarmth(
     let form = match again {
         None => inputs_form(inputs, Vec::new()).into_any(),
         // A form in a form is none: these are fields of the one around them.
-        Some(again) => view! {
+        Some(Again { address, go }) => view! {
             <div class="form" role="group" aria-label="Traffic for the estimate">
                 {controls(inputs)}
                 <div class="form-foot">
-                    <button type="submit" class="btn" data-size="small" formmethod="get" formaction=again formnovalidate=true>"Estimate"</button>
+                    <button
+                        type="submit" class="btn" data-size="small" formmethod="get" formaction=address formnovalidate=true
+                        on:click=move |event| {
+                            event.prevent_default();
+                            go.run(());
+                        }
+                    >
+                        "Estimate"
+                    </button>
                 </div>
             </div>
         }
@@ -121,7 +138,7 @@ pub fn ArmsWarmth(
             <div class="section-head"><h2 id="arms-cache-h">"Caches of the arms"</h2></div>
             {warning}
             {amounts}
-            <div class="table-wrap">
+            <TableWrap label="Caches of the arms">
                 <table class="table">
                     <caption class="sr-only">"How warm each arm keeps its own prefix, and what its start costs"</caption>
                     <thead>
@@ -136,7 +153,7 @@ pub fn ArmsWarmth(
                     </thead>
                     <tbody>{rows}</tbody>
                 </table>
-            </div>
+            </TableWrap>
             <p class="note">{traffic}</p>
             {form}
         </section>

@@ -18,7 +18,7 @@ use super::{
     sizing::Calculated,
 };
 use crate::{
-    costs::{ArmsWarmth, use_asked},
+    costs::{Again, ArmsWarmth, TRAFFIC, use_asked},
     error::UiError,
     frame::{use_membership, use_project},
     prompts::parts::{refusal, remember_refusal},
@@ -102,10 +102,14 @@ fn Shown(
         links::experiment(&project, &draft)
     };
     let is_busy = move || save.pending().get().then_some("true");
-    let warmth = shown
-        .warmth
-        .clone()
-        .map(|warmth| view! { <ArmsWarmth warmth again=again.clone()/> });
+    let reckon = estimate_again(project.clone());
+    let warmth = shown.warmth.clone().map(|warmth| {
+        let again = Again {
+            address: again.clone(),
+            go: reckon,
+        };
+        view! { <ArmsWarmth warmth again/> }
+    });
     let arms = view! { <Arms shown=shown.clone() error/> };
     let guards = view! { <Guards values=shown.values.clone()/> };
     let rows = Rows {
@@ -151,6 +155,30 @@ fn Shown(
     .into_any()
 }
 
+/// Leads to the same plan, with everything filled in so far and the traffic that the costs are
+/// reckoned for.
+fn estimate_again(project: String) -> Callback<()> {
+    let navigate = use_navigate();
+    Callback::new(move |()| {
+        let mut address = links::planned(&project, &PlanValues::collect(control));
+        for name in TRAFFIC {
+            if let Some(value) = control(name).filter(|value| !value.trim().is_empty()) {
+                address.push_str(&format!("&{name}={}", value.trim()));
+            }
+        }
+        navigate(&address, in_place());
+    })
+}
+
+/// The same page again, where one was in it.
+fn in_place() -> NavigateOptions {
+    NavigateOptions {
+        scroll: false,
+        replace: true,
+        ..NavigateOptions::default()
+    }
+}
+
 /// Buttons that change how many rows there are: by the address, with everything filled in so far.
 struct Rows {
     project: String,
@@ -189,12 +217,7 @@ impl Rows {
                     ..GuardrailValues::default()
                 }),
             }
-            let options = NavigateOptions {
-                scroll: false,
-                replace: true,
-                ..NavigateOptions::default()
-            };
-            navigate(&links::planned(&project, &values), options);
+            navigate(&links::planned(&project, &values), in_place());
         };
         let view = view! {
             <div class="row">

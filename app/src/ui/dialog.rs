@@ -44,10 +44,7 @@ pub fn Sheet(
     let dialog = NodeRef::<leptos::html::Dialog>::new();
     Effect::new(move |_| {
         if let Some(dialog) = dialog.get() {
-            // Taken away rather than closed: closing would lead back at once.
-            let _ = dialog.remove_attribute("open");
-            // Refused only for a dialog that is no longer in the page.
-            let _ = dialog.show_modal();
+            show(dialog, FRAMES);
         }
     });
     let navigate = use_navigate();
@@ -67,6 +64,24 @@ pub fn Sheet(
             {children()}
         </dialog>
     }
+}
+
+/// How many frames a dialog is waited for that is not in the page yet: on the way from another page
+/// it is made before that page gives way.
+const FRAMES: u16 = 600;
+
+/// Opens a dialog that stands open in the page.
+fn show(dialog: web_sys::HtmlDialogElement, n_frames: u16) {
+    if !dialog.is_connected() {
+        if n_frames > 0 {
+            request_animation_frame(move || show(dialog, n_frames - 1));
+        }
+        return;
+    }
+    // Taken away rather than closed: closing would lead back at once.
+    let _ = dialog.remove_attribute("open");
+    // Refused only for a dialog that is open already.
+    let _ = dialog.show_modal();
 }
 
 /// A dialog's title and the button that closes it.
