@@ -37,10 +37,15 @@ impl Evals {
         let gate = Memo::new(move |_| query.read().get("gate").unwrap_or_default());
         let setting = Setting::new();
         let heard = use_feed().heard(&["run", "suite", "gate", "environment", "version"]);
+        // While somebody fills in the form of a gate it must hold still: news wait until it is closed.
+        let news = Memo::new(move |before| match before {
+            Some(before) if !gate.read().is_empty() => *before,
+            _ => heard.get(),
+        });
         let view = Resource::new(
             move || {
                 let is_shown = *tab.read() == "evals";
-                is_shown.then(|| (here.get(), heard.get(), setting.version()))
+                is_shown.then(|| (here.get(), news.get(), setting.version()))
             },
             async |wanted| match wanted {
                 None => Ok(None),
