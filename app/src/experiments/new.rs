@@ -50,8 +50,8 @@ pub fn NewExperimentPage() -> impl IntoView {
     } else {
         "New experiment"
     };
-    // Not told of changes: a form that somebody is filling in must hold still.
     let asked = use_asked();
+    // Not told of changes: a form that somebody is filling in must hold still.
     let view = Resource::new(
         move || (project.get(), values.get(), asked.get()),
         |(project, values, asked)| load_plan(project, values, asked),
