@@ -22,8 +22,8 @@ use wasm_split_helpers::{SplitLoaderError, wasm_split};
 pub use announce::LateFiles;
 
 use crate::{
-    advisor, alerts, approvals, audit, calculators, drift, experiments, prompts, releases, runs,
-    settings, suites,
+    advisor, alerts, approvals, audit, calculators, drift, experiments, frame, prompts, releases,
+    runs, settings, suites,
 };
 
 /// The script that gets the files, under the name that `cargo leptos --split` gives it as well.
@@ -142,6 +142,7 @@ pub enum Administration {
     Webhooks,
     Webhook,
     Profile,
+    NewProject,
 }
 
 #[wasm_split(administration, preload(load_administration), fallible)]
@@ -160,6 +161,7 @@ fn show_administration(page: Administration) -> Result<AnyView, SplitLoaderError
         Administration::Webhooks => view! { <settings::WebhooksPage/> }.into_any(),
         Administration::Webhook => view! { <settings::WebhookPage/> }.into_any(),
         Administration::Profile => view! { <settings::ProfilePage/> }.into_any(),
+        Administration::NewProject => view! { <frame::NewProjectPage/> }.into_any(),
     })
 }
 

@@ -78,7 +78,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/sign-in") view=sign_in::SignInPage ssr=SsrMode::Async/>
                 <Route path=path!("/set-up/:token") view=sign_in::SetUpPage ssr=SsrMode::Async/>
                 <Route path=path!("/") view=frame::ChooseProjectPage ssr=SsrMode::Async/>
-                <Route path=path!("/new-project") view=frame::NewProjectPage ssr=SsrMode::Async/>
+                <Route path=path!("/new-project") view=late::Administration::NewProject ssr=SsrMode::Async/>
                 <ParentRoute path=path!("/p/:project") view=frame::Frame ssr=SsrMode::Async>
                     <Route path=path!("") view=home::HomePage/>
                     <Route path=path!("prompts") view=prompts::PromptsPage/>

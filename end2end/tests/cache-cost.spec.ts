@@ -97,6 +97,14 @@ test('an experiment says what its start costs and which arms stay warm', async (
   await expect(caches.getByText(/Reckoned for 30 requests an hour/)).toBeVisible();
   await expect(page.getByLabel('Name', { exact: true }).first()).toHaveValue('Another name');
   await settled(page, javaScriptEnabled);
+  // Another row of the form is no reason to forget it.
+  const guardrails = page.getByRole('group', { name: /^Guardrail/ });
+  const rows = await guardrails.count();
+  await page.getByRole('button', { name: 'Add a guardrail' }).click();
+  await expect(guardrails).toHaveCount(rows + 1);
+  await expect(page).toHaveURL(/requests=30/);
+  await expect(caches.getByLabel('Requests an hour')).toHaveValue('30');
+  await settled(page, javaScriptEnabled);
   await page.getByRole('button', { name: 'Save draft' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Another name');
 });

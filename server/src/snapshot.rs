@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use axum::{body::Bytes, http::HeaderValue};
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{
+    actor::{Actor, Grant, Who},
     content::Content,
     id::{DeploymentId, EnvironmentId, KeyId, ProjectId},
     template::Compiled,
@@ -162,8 +163,10 @@ impl Project {
 
 /// A key that works, and when it was last used.
 pub struct Key {
-    /// What it may do.
-    pub key: LiveKey,
+    /// Who acts with it.
+    pub actor: Arc<Actor>,
+    /// Which one.
+    pub id: KeyId,
     /// Unix seconds of the last use not yet written down; 0: none.
     pub used_at: AtomicI64,
 }
@@ -420,12 +423,28 @@ async fn keys(
         keys.insert(
             hash,
             Arc::new(Key {
-                key,
+                id: key.id,
+                actor: Arc::new(holder(key)),
                 used_at: AtomicI64::new(used_at),
             }),
         );
     }
     Ok(keys)
+}
+
+/// Who acts with a key.
+fn holder(key: LiveKey) -> Actor {
+    Actor {
+        who: Who::Key {
+            id: key.id,
+            name: key.name,
+        },
+        project: key.project,
+        grant: Grant::Scopes {
+            scopes: key.scopes,
+            environments: key.environments,
+        },
+    }
 }
 
 /// Takes the uses that have not been written down yet.
@@ -434,6 +453,6 @@ pub fn take_uses(snapshot: &Snapshot) -> Vec<KeyId> {
     snapshot
         .keys()
         .filter(|key| key.used_at.swap(0, Ordering::Relaxed) != 0)
-        .map(|key| key.key.id)
+        .map(|key| key.id)
         .collect()
 }

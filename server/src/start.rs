@@ -17,7 +17,7 @@ use crate::{
     postgres::Cluster,
     queue,
     snapshot::{self, Serving},
-    state::{AppState, Clock},
+    state::{AppState, Clock, Parts},
     telemetry,
 };
 
@@ -91,7 +91,7 @@ pub async fn start(store: Store, config: Config, clock: Clock) -> anyhow::Result
     let config = Arc::new(config);
     let doors = Arc::new(Doors::new(Arc::clone(&config), clock.clone()));
     let outgoing = Outgoing::new(config.private_webhooks.clone()).map_err(anyhow::Error::msg)?;
-    let state = AppState {
+    let state = AppState::new(Parts {
         store,
         serving,
         live,
@@ -102,7 +102,7 @@ pub async fn start(store: Store, config: Config, clock: Clock) -> anyhow::Result
         leptos,
         stopping,
         metrics: telemetry::start_metrics()?,
-    };
+    });
     let mut tasks = vec![
         tokio::spawn(live::keep_up(
             state.store.clone(),

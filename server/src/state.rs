@@ -1,6 +1,6 @@
 //! What every request can reach, and the only clock.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use axum::extract::FromRef;
 use chrono::{DateTime, SubsecRound, Utc};
@@ -35,9 +35,35 @@ impl Clock {
     }
 }
 
-/// What every request can reach. Cheap to clone.
-#[derive(Clone, FromRef)]
-pub struct AppState {
+/// What every request can reach. axum clones it several times for each of them: behind one pointer
+/// that is one count each time, and not one for every part (`make bench`, figure `resolve`).
+#[derive(Clone)]
+pub struct AppState(Arc<Parts>);
+
+impl AppState {
+    /// Of its parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos.clone()
+    }
+}
+
+/// What the state is made of.
+pub struct Parts {
     /// The database.
     pub store: Store,
     /// What serves, in memory.

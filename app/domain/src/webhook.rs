@@ -321,10 +321,7 @@ pub fn after(
         Outcome::Refused(words) => Next::GiveUp(words.clone()),
         Outcome::Failed { asked } => {
             let own = pause(attempt, dice);
-            // A receiver may ask for more time than it would get, and not for more than the longest
-            // pause: what it is told of is not to be lost because of a number it sends.
-            let asked = asked.map_or(own, |asked| asked.min(TimeDelta::seconds(LONGEST_PAUSE)));
-            let at = now + own.max(asked);
+            let at = now + asked.map_or(own, |asked| own.max(granted(asked)));
             if at - created_at > PATIENCE {
                 let tries = if attempt == 1 { "try" } else { "tries" };
                 Next::GiveUp(format!(
@@ -335,6 +332,21 @@ pub fn after(
             }
         }
     }
+}
+
+/// Until when a receiver wants to be told nothing, this or anything else; now unless it asked.
+#[must_use]
+pub fn rests_until(outcome: &Outcome, now: DateTime<Utc>) -> DateTime<Utc> {
+    match outcome {
+        Outcome::Failed { asked: Some(asked) } => now + granted(*asked),
+        Outcome::Failed { asked: None } | Outcome::Delivered | Outcome::Refused(_) => now,
+    }
+}
+
+/// A receiver may ask for more time than it would get, and not for more than the longest pause: what
+/// it is told of is not to be lost because of a number it sends.
+fn granted(asked: TimeDelta) -> TimeDelta {
+    asked.min(TimeDelta::seconds(LONGEST_PAUSE))
 }
 
 /// 10 s, 20 s, 40 s, … up to two hours, each up to a fifth shorter or longer.
@@ -405,6 +417,18 @@ mod tests {
         ] {
             assert_eq!(next(attempt, asked), wanted, "{attempt} {asked:?}");
         }
+    }
+
+    #[test]
+    fn only_a_receiver_that_asked_is_left_alone_and_not_for_longer_than_the_longest_pause() {
+        let rest = |asked: Option<i64>| {
+            let asked = asked.map(TimeDelta::seconds);
+            (rests_until(&Outcome::Failed { asked }, at(0)) - at(0)).num_seconds()
+        };
+        assert_eq!(rest(None), 0);
+        assert_eq!(rest(Some(90)), 90);
+        assert_eq!(rest(Some(604_800)), LONGEST_PAUSE);
+        assert_eq!(rests_until(&Outcome::Delivered, at(7)), at(7));
     }
 
     #[test]

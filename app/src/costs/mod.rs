@@ -195,9 +195,11 @@ pub const TRAFFIC: [&str; 3] = ["requests", "keys", "ttft"];
 fn controls(inputs: Inputs) -> impl IntoView {
     let [requests, keys, ttft] = TRAFFIC;
     view! {
-        {input(requests, "Requests an hour", "0", inputs.requests_per_hour)}
-        {input(keys, "Distinct prefixes", "1", inputs.distinct_keys)}
-        {input(ttft, "First token after, ms", "0", inputs.ttft_ms)}
+        <div class="traffic">
+            {input(requests, "Requests an hour", "0", inputs.requests_per_hour)}
+            {input(keys, "Distinct prefixes", "1", inputs.distinct_keys)}
+            {input(ttft, "First token after, ms", "0", inputs.ttft_ms)}
+        </div>
     }
 }
 
@@ -260,7 +262,7 @@ pub fn in_short(estimate: &Estimate) -> String {
     match (&estimate.free, estimate.expected_usd()) {
         (Some(why), _) => format!("No cache refill: {why}."),
         (None, Some(usd)) if usd < 0.005 => {
-            "Next to no cache refill: the prefix is still warm.".to_owned()
+            "Next to no cache refill: less than a cent.".to_owned()
         }
         (None, Some(usd)) => format!("≈ {} cache refill.", dollars(usd)),
         (None, None) => {

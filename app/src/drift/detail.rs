@@ -21,12 +21,11 @@ use crate::{
     live::use_feed,
     prompts::{
         links as prompts,
-        parts::{refusal, remember_refusal},
+        parts::{refusal, remember_refusal, say_when_done},
     },
     runs::links::{RunQuery, run as run_address, suite as suite_address},
     ui::{
         Banner, Glyph, Icon, LoadedPage, PageHeader, Refusal, RelativeTime, TableWrap, Tone, Who,
-        use_toasts,
     },
 };
 
@@ -58,12 +57,7 @@ pub fn DriftOfPromptPage() -> impl IntoView {
         Some(Ok(())) => save.version().get(),
         Some(Err(_)) | None => before.copied().unwrap_or_default(),
     });
-    let toasts = use_toasts();
-    Effect::new(move |_| {
-        if let Some(Ok(())) = save.value().get() {
-            toasts.say(Tone::Good, "Schedule saved");
-        }
-    });
+    say_when_done(save, "Schedule saved");
     let heard = use_feed().heard(&["drift", "deployment"]);
     let view = Resource::new(
         move || {

@@ -67,7 +67,7 @@ fn Body(project: String, shown: ExperimentView, acts: Acts, opened: Opened) -> i
     let buttons =
         may_run.then(|| view! { <Buttons project=project.clone() shown=shown.clone() acts/> });
     let change = (is_draft && may_run).then(|| {
-        let href = links::planned(&project, &PlanValues::of(experiment));
+        let href = links::planned(&project, &PlanValues::of(experiment), &[]);
         view! { <a class="btn" href=href><Icon glyph=Glyph::Edit/>"Change the plan"</a> }
     });
     let id = experiment.id.to_string();

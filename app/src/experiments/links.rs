@@ -78,12 +78,13 @@ pub fn new_for(project: &str, prompt: &str) -> String {
     with_query(new(project), &[("plan[prompt]", prompt)])
 }
 
-/// The same with what was filled in so far.
-pub fn planned(project: &str, values: &PlanValues) -> String {
+/// The same with what was filled in so far, and with what else the address says.
+pub fn planned(project: &str, values: &PlanValues, rest: &[(&str, String)]) -> String {
     let pairs = values.pairs();
     let pairs: Vec<(&str, &str)> = pairs
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
+        .chain(rest.iter().map(|(name, value)| (*name, value.as_str())))
         .collect();
     with_query(new(project), &pairs)
 }

@@ -102,18 +102,19 @@ fn Shown(
         links::experiment(&project, &draft)
     };
     let is_busy = move || save.pending().get().then_some("true");
-    let reckon = estimate_again(project.clone());
+    let show = show_again(project.clone());
     let warmth = shown.warmth.clone().map(|warmth| {
         let again = Again {
             address: again.clone(),
-            go: reckon,
+            go: Callback::new(move |()| show.run(read())),
         };
         view! { <ArmsWarmth warmth again/> }
     });
     let arms = view! { <Arms shown=shown.clone() error/> };
     let guards = view! { <Guards values=shown.values.clone()/> };
     let rows = Rows {
-        project: project.clone(),
+        page: again.clone(),
+        show,
     };
     view! {
         <ActionForm action=save attr:class="plan-form">
@@ -155,33 +156,28 @@ fn Shown(
     .into_any()
 }
 
-/// Leads to the same plan, with everything filled in so far and the traffic that the costs are
-/// reckoned for.
-fn estimate_again(project: String) -> Callback<()> {
+/// Shows the form again with a plan, where one was in it, and keeps the traffic that was entered for
+/// the costs.
+fn show_again(project: String) -> Callback<PlanValues> {
     let navigate = use_navigate();
-    Callback::new(move |()| {
-        let mut address = links::planned(&project, &PlanValues::collect(control));
-        for name in TRAFFIC {
-            if let Some(value) = control(name).filter(|value| !value.trim().is_empty()) {
-                address.push_str(&format!("&{name}={}", value.trim()));
-            }
-        }
-        navigate(&address, in_place());
+    Callback::new(move |values: PlanValues| {
+        let traffic = TRAFFIC.map(|name| {
+            let typed = control(name).unwrap_or_default();
+            (name, typed.trim().to_owned())
+        });
+        let options = NavigateOptions {
+            scroll: false,
+            replace: true,
+            ..NavigateOptions::default()
+        };
+        navigate(&links::planned(&project, &values, &traffic), options);
     })
-}
-
-/// The same page again, where one was in it.
-fn in_place() -> NavigateOptions {
-    NavigateOptions {
-        scroll: false,
-        replace: true,
-        ..NavigateOptions::default()
-    }
 }
 
 /// Buttons that change how many rows there are: by the address, with everything filled in so far.
 struct Rows {
-    project: String,
+    page: String,
+    show: Callback<PlanValues>,
 }
 
 impl Rows {
@@ -195,8 +191,7 @@ impl Rows {
         if !is_possible {
             return None;
         }
-        let navigate = use_navigate();
-        let project = self.project.clone();
+        let show = self.show;
         let click = move |event: leptos::ev::MouseEvent| {
             event.prevent_default();
             let mut values = PlanValues::collect(control);
@@ -217,13 +212,13 @@ impl Rows {
                     ..GuardrailValues::default()
                 }),
             }
-            navigate(&links::planned(&project, &values), in_place());
+            show.run(values);
         };
         let view = view! {
             <div class="row">
                 <button
                     type="submit" class="btn" data-size="small" name="row" value=what formmethod="get"
-                    formaction=links::new(&self.project) formnovalidate=true on:click=click
+                    formaction=self.page.clone() formnovalidate=true on:click=click
                 >
                     <Icon glyph=glyph/>{words}
                 </button>

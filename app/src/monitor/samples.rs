@@ -10,7 +10,8 @@ use super::{
 use crate::{
     error::UiError,
     frame::use_membership,
-    ui::{Glyph, Icon, Refusal, RelativeTime, Tone, use_toasts},
+    prompts::parts::say_when_done,
+    ui::{Glyph, Icon, Refusal, RelativeTime},
 };
 
 /// What can be done with samples; made by the prompt's page.
@@ -24,12 +25,7 @@ impl SampleActs {
     /// Makes them, and says when something was saved.
     pub fn new() -> Self {
         let (add, set) = (ServerAction::new(), ServerAction::<SetSampling>::new());
-        let toasts = use_toasts();
-        Effect::new(move |_| {
-            if matches!(set.value().get(), Some(Ok(()))) {
-                toasts.say(Tone::Good, "Saved");
-            }
-        });
+        say_when_done(set, "Saved");
         Self { add, set }
     }
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::UiError,
-    ui::{Banner, Refusal, Tone, close_dialog, error::sentence},
+    ui::{Banner, Refusal, Tone, close_dialog, error::sentence, use_toasts},
 };
 
 /// Without script a refused form comes back with its refusal in the address; this hands it to
@@ -245,6 +245,36 @@ where
     S: leptos::server_fn::ServerFn<Output = T, Error = UiError> + Clone + Send + Sync + 'static,
 {
     Signal::derive(move || action.value().get().and_then(Result::err))
+}
+
+/// Says that it is done, each time it is.
+pub fn say_when_done<T, S>(action: ServerAction<S>, words: &'static str)
+where
+    T: Clone + Send + Sync + 'static,
+    S: leptos::server_fn::ServerFn<Output = T, Error = UiError> + Clone + Send + Sync + 'static,
+{
+    let toasts = use_toasts();
+    Effect::new(move |_| {
+        if matches!(action.value().get(), Some(Ok(_))) {
+            toasts.say(Tone::Good, words);
+        }
+    });
+}
+
+/// Forgets what was refused when a form is about something else: it says nothing of the next one.
+pub fn forget_between<T, S, K>(action: ServerAction<S>, about: Memo<K>)
+where
+    T: Clone + Send + Sync + 'static,
+    S: leptos::server_fn::ServerFn<Output = T, Error = UiError> + Clone + Send + Sync + 'static,
+    K: Clone + PartialEq + Send + Sync + 'static,
+{
+    Effect::new(move |before: Option<K>| {
+        let now = about.get();
+        if before.is_some_and(|before| before != now) {
+            action.clear();
+        }
+        now
+    });
 }
 
 /// Closes a dialog when what its form asks for is done: the page around it may stay as it is. Called

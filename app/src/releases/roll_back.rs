@@ -88,7 +88,9 @@ fn RollBackForm(
     let served = view.targets.iter().find(|former| former.version == target).map(|former| {
         view! { <p class="note">"last put there "<RelativeTime at=former.deployed_at now=view.now has_ago=true/></p> }
     });
-    let cost = view.cost.clone().map(|estimate| {
+    // Why there is none is said in the panel.
+    let reckoned = view.cost.clone().filter(|cost| cost.free.is_none());
+    let cost = reckoned.map(|estimate| {
         let kept = vec![
             ("environment", environment.clone()),
             ("to", target.to_string()),

@@ -19,11 +19,11 @@ use crate::{
     live::use_feed,
     prompts::{
         links::with_query,
-        parts::{refusal, remember_refusal},
+        parts::{forget_between, refusal, remember_refusal, say_when_done},
     },
     ui::{
         Badge, Dialog, DialogHead, Empty, Glyph, Icon, Loaded, Refusal, RelativeTime,
-        TableSkeleton, TableWrap, Tone, close_dialog, use_toasts,
+        TableSkeleton, TableWrap, Tone, close_dialog,
     },
 };
 
@@ -56,20 +56,8 @@ pub fn AlertRulesPage() -> impl IntoView {
             Ok::<_, UiError>((rule, found.environments))
         },
     );
-    let toasts = use_toasts();
-    Effect::new(move |_| {
-        if let Some(Ok(())) = save.value().get() {
-            toasts.say(Tone::Good, "Saved");
-        }
-    });
-    // What was refused of one rule says nothing of the next.
-    Effect::new(move |before: Option<String>| {
-        let now = changed.get();
-        if before.is_some_and(|before| before != now) {
-            save.clear();
-        }
-        now
-    });
+    say_when_done(save, "Saved");
+    forget_between(save, changed);
     let may = use_membership().may(Permission::Administer);
     view! {
         <Settings title="Alerts">

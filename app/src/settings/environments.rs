@@ -11,7 +11,8 @@ use crate::{
     error::UiError,
     frame::{use_membership, use_project},
     live::use_feed,
-    ui::{Glyph, Icon, Loaded, Refusal, TextField, Tone, clear_after, use_toasts},
+    prompts::parts::say_when_done,
+    ui::{Glyph, Icon, Loaded, Refusal, TextField, clear_after},
 };
 
 /// As many as the store takes.
@@ -33,12 +34,7 @@ pub fn EnvironmentsPage() -> impl IntoView {
         },
         |(project, _, _)| load_environments(project),
     );
-    let toasts = use_toasts();
-    Effect::new(move |_| {
-        if let Some(Ok(())) = set.value().get() {
-            toasts.say(Tone::Good, "Saved");
-        }
-    });
+    say_when_done(set, "Saved");
     let may = use_membership().may(Permission::Administer);
     view! {
         <Settings title="Environments">
@@ -65,8 +61,8 @@ fn panel(environment: Environment, set: ServerAction<SetPolicy>, may: bool) -> i
     let heading = format!("env-{name}");
     let id = heading.clone();
     let is_open = policy.asks_for_nothing();
-    let says =
-        view! { <p>{(!is_open).then(|| view! { <Icon glyph=Glyph::Lock/> })}{asks(&policy)}</p> };
+    let lock = (!is_open).then(|| view! { <Icon glyph=Glyph::Lock/> });
+    let says = view! { <div class="env-asks">{lock}<p>{asks(&policy)}</p></div> };
     if !may {
         return view! {
             <section class="panel" aria-labelledby=heading>

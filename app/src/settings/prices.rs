@@ -11,10 +11,10 @@ use super::{
 use crate::{
     frame::{use_membership, use_project},
     live::use_feed,
-    prompts::parts::{FormRefusal, field_error, refusal, remember_refusal},
+    prompts::parts::{FormRefusal, field_error, refusal, remember_refusal, say_when_done},
     ui::{
         Badge, Field, Loaded, Nobody, TableSkeleton, TableWrap, TextField, Tone, clear_after,
-        described_by, use_toasts,
+        described_by,
     },
 };
 
@@ -41,12 +41,7 @@ pub fn PricesPage() -> impl IntoView {
         move || (project.get(), heard.get(), add.version().get()),
         |(project, _, _)| load_prices(project),
     );
-    let toasts = use_toasts();
-    Effect::new(move |_| {
-        if let Some(Ok(())) = add.value().get() {
-            toasts.say(Tone::Good, "Price added");
-        }
-    });
+    say_when_done(add, "Price added");
     let may = use_membership().may(Permission::Administer);
     view! {
         <Settings title="Prices">

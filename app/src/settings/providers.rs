@@ -18,11 +18,11 @@ use crate::{
     live::use_feed,
     prompts::{
         links::with_query,
-        parts::{field_error, refusal, remember_refusal},
+        parts::{field_error, forget_between, refusal, remember_refusal, say_when_done},
     },
     ui::{
         Badge, Empty, Field, Glyph, Icon, Loaded, Nobody, Refusal, RelativeTime, TableSkeleton,
-        TableWrap, TextField, Tone, clear_after, described_by, use_toasts,
+        TableWrap, TextField, Tone, clear_after, described_by,
     },
 };
 
@@ -85,20 +85,8 @@ pub fn ProvidersPage() -> impl IntoView {
             Ok::<_, UiError>(providers.find(|provider| provider.name == changed))
         },
     );
-    let toasts = use_toasts();
-    Effect::new(move |_| {
-        if let Some(Ok(())) = save.value().get() {
-            toasts.say(Tone::Good, "Saved");
-        }
-    });
-    // What was refused of one provider says nothing of the next.
-    Effect::new(move |before: Option<String>| {
-        let now = changed.get();
-        if before.is_some_and(|before| before != now) {
-            save.clear();
-        }
-        now
-    });
+    say_when_done(save, "Saved");
+    forget_between(save, changed);
     let may = use_membership().may(Permission::Administer);
     view! {
         <Settings title="Providers">

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::UiError,
     frame::use_membership,
-    prompts::parts::refusal,
+    prompts::parts::{forget_between, refusal},
     ui::{Banner, Dialog, DialogHead, Glyph, Icon, Loaded, Refusal, Sheet, Tone, error::sentence},
 };
 
@@ -63,15 +63,8 @@ impl Desk {
         };
         when_done(move || save.value().get()?.ok(), back);
         when_done(move || remove.value().get()?.ok(), back);
-        // What was refused of one case says nothing of the next.
-        Effect::new(move |before: Option<Option<Opened>>| {
-            let now = opened.get();
-            if before.is_some_and(|before| before != now) {
-                save.clear();
-                remove.clear();
-            }
-            now
-        });
+        forget_between(save, opened);
+        forget_between(remove, opened);
         let refused = refusal(save);
         let kept = refusal(remove);
         Self {

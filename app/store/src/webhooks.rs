@@ -273,6 +273,7 @@ pub async fn test(
         by: by.who.name().to_owned(),
     };
     let delivery = queue::add(&mut command, id, &happening, None).await?;
+    queue::wake(&mut command, id).await?;
     command.record(
         "webhook.test",
         webhook.name.as_str(),
@@ -363,6 +364,7 @@ pub async fn redeliver(
         return Err(Error::conflict("delivery_waiting", words));
     }
     let again = queue::add(&mut command, id, &row.happening.0, Some(delivery)).await?;
+    queue::wake(&mut command, id).await?;
     command.record(
         "webhook.redeliver",
         webhook.name.as_str(),

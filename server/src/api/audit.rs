@@ -133,7 +133,7 @@ pub async fn list(
             let entries = store::audit::list(&state.store, &actor, &filter, &page).await?;
             Json(entries).into_response()
         }
-        Some(file) => export::answer(state.store, actor, filter, file).await?,
+        Some(file) => export::answer(state.store.clone(), actor, filter, file).await?,
     };
     response
         .headers_mut()

@@ -1,12 +1,12 @@
 //! Who calls: a key in `Authorization: Bearer`, or a signed-in person's session.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use axum::{
-    extract::{FromRef, FromRequestParts},
+    extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-use domain::actor::{Actor, Grant, Who};
+use domain::actor::Actor;
 use tower_sessions::Session;
 
 use super::error::{ApiError, Result};
@@ -16,7 +16,7 @@ use crate::{sign_in, snapshot::Snapshot, state::AppState};
 pub const PROJECT_HEADER: &str = "x-cueline-project";
 
 /// Somebody with a key. For the data plane: no session, no database.
-pub struct KeyCaller(pub Actor);
+pub struct KeyCaller(pub Arc<Actor>);
 
 /// Somebody with a key or a session. A layer that had to find out already leaves the [`Actor`] in
 /// the request's extensions.
@@ -29,22 +29,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Who holds the key, if it works. Looking a hash up leaks nothing about keys by its timing.
-pub fn by_key(snapshot: &Snapshot, key: &str, now: i64) -> Result<Actor> {
+pub fn by_key(snapshot: &Snapshot, key: &str, now: i64) -> Result<Arc<Actor>> {
     let known = snapshot
         .key(&store::secret::hash(key))
         .ok_or_else(|| ApiError::unauthorized("this key is unknown or was revoked"))?;
     known.used_at.store(now, Ordering::Relaxed);
-    Ok(Actor {
-        who: Who::Key {
-            id: known.key.id,
-            name: known.key.name.clone(),
-        },
-        project: known.key.project,
-        grant: Grant::Scopes {
-            scopes: known.key.scopes.clone(),
-            environments: known.key.environments.clone(),
-        },
-    })
+    Ok(Arc::clone(&known.actor))
 }
 
 impl FromRequestParts<AppState> for KeyCaller {
@@ -67,7 +57,7 @@ impl FromRequestParts<AppState> for Caller {
         if parts.headers.contains_key(header::AUTHORIZATION) {
             return KeyCaller::from_request_parts(parts, state)
                 .await
-                .map(|KeyCaller(actor)| Self(actor));
+                .map(|KeyCaller(actor)| Self(Arc::unwrap_or_clone(actor)));
         }
         let session = parts.extensions.get::<Session>().cloned();
         let signed_in = match session {
@@ -84,7 +74,7 @@ impl FromRequestParts<AppState> for Caller {
                 "sign in, or send a key as Authorization: Bearer <key>",
             ));
         };
-        let store = store::Store::from_ref(state);
+        let store = &state.store;
         let wanted = parts
             .headers
             .get(PROJECT_HEADER)
@@ -94,7 +84,7 @@ impl FromRequestParts<AppState> for Caller {
         let slug = match wanted {
             Some(slug) => slug,
             // Most people have one project; who has several says which.
-            None => match store::projects::of_person(&store, person).await?.as_slice() {
+            None => match store::projects::of_person(store, person).await?.as_slice() {
                 [one] => one.slug.clone(),
                 [] => return Err(ApiError::from(store::Error::NotFound("project"))),
                 _ => {
@@ -105,7 +95,7 @@ impl FromRequestParts<AppState> for Caller {
                 }
             },
         };
-        let (actor, _) = store::projects::actor(&store, person, &slug)
+        let (actor, _) = store::projects::actor(store, person, &slug)
             .await?
             .ok_or(store::Error::NotFound("project"))?;
         Ok(Self(actor))

@@ -105,7 +105,7 @@ pub struct RejectedEvent {
 /// come with `Content-Encoding: gzip`.
 #[utoipa::path(
     post,
-    path = "/events",
+    path = "/api/v1/events",
     tag = "data plane",
     request_body(content((Vec<EventBody> = "application/json"), (String = "application/x-ndjson"))),
     responses(

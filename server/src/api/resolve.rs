@@ -1,12 +1,12 @@
 //! Resolve and render: what applications call. Both read the snapshot and nothing else; only
 //! rendering a version that serves nowhere asks the database.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json,
-    extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, State},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
@@ -99,7 +99,7 @@ pub struct InExperiment {
 /// What serves an environment, from memory.
 #[utoipa::path(
     get,
-    path = "/prompts/{name}/resolve",
+    path = "/api/v1/prompts/{name}/resolve",
     tag = "data plane",
     params(
         ("name" = String, Path, description = "the prompt; `/` as %2F"),
@@ -117,7 +117,7 @@ pub async fn resolve(
     KeyCaller(actor): KeyCaller,
     FromPath(name): FromPath<PromptName>,
     Query(query): Query<ResolveQuery>,
-    headers: HeaderMap,
+    Known(tags): Known,
 ) -> Result<Response> {
     let environment = query.environment.as_deref().unwrap_or(PRODUCTION);
     actor.may_in(Permission::Read, environment)?;
@@ -140,7 +140,7 @@ pub async fn resolve(
         }
     };
 
-    let mut response = if is_known(&headers, &etag) {
+    let mut response = if is_known(&tags, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let mut response = Response::new(body.into());
@@ -192,9 +192,21 @@ fn expose(
     });
 }
 
+/// The tags of what the client has already. Not the whole map of headers, which would be copied.
+pub struct Known(Vec<HeaderValue>);
+
+impl<S: Sync> FromRequestParts<S> for Known {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let tags = parts.headers.get_all(header::IF_NONE_MATCH);
+        Ok(Self(tags.iter().cloned().collect()))
+    }
+}
+
 /// Whether one of the client's tags is this one; weak tags count, as RFC 9110 says for `If-None-Match`.
-fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+fn is_known(tags: &[HeaderValue], etag: &HeaderValue) -> bool {
+    tags.iter().any(|value| {
         value.as_bytes() == b"*"
             || value.to_str().is_ok_and(|tags| {
                 tags.split(',')
@@ -258,7 +270,7 @@ impl Submitted for RenderRequest {
 /// What serves, with values put into its messages.
 #[utoipa::path(
     post,
-    path = "/prompts/{name}/render",
+    path = "/api/v1/prompts/{name}/render",
     tag = "data plane",
     params(("name" = String, Path, description = "the prompt; `/` as %2F")),
     request_body = RenderRequest,

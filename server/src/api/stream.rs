@@ -85,7 +85,7 @@ fn check_consumer(name: &str) -> Result<(), &'static str> {
 /// Follows an environment: first a snapshot, then every deployment.
 #[utoipa::path(
     get,
-    path = "/stream",
+    path = "/api/v1/stream",
     tag = "data plane",
     params(
         StreamQuery,
@@ -131,8 +131,8 @@ pub async fn stream(
         .consumer
         .map(|name| Presence::open(&state, actor.project, environment_id, name))
         .transpose()?;
-    let key = match actor.who {
-        Who::Key { id, .. } => Some(id),
+    let key = match &actor.who {
+        Who::Key { id, .. } => Some(*id),
         Who::Person { .. } | Who::System { .. } => None,
     };
     let follower = Follower {
@@ -270,7 +270,7 @@ impl Follower {
     /// Whether the key still works. A revoked one hears nothing more; coming back it gets a 401.
     fn is_welcome(&self) -> bool {
         self.key
-            .is_none_or(|id| self.state.serving.now().keys().any(|key| key.key.id == id))
+            .is_none_or(|id| self.state.serving.now().keys().any(|key| key.id == id))
     }
 
     /// Everything that serves the environment, as name → version.
@@ -393,7 +393,7 @@ impl Submitted for Ack {
 /// A client says that it applied a deployment.
 #[utoipa::path(
     post,
-    path = "/stream/ack",
+    path = "/api/v1/stream/ack",
     tag = "data plane",
     request_body = Ack,
     responses(

@@ -67,24 +67,27 @@ pub async fn keep_on(tools: Tools) {
 }
 
 /// Sends what is due for one webhook, in order, for a turn, and lets it go.
-async fn drain(tools: Tools, webhook: Claimed) {
+async fn drain(tools: Tools, claimed: Claimed) {
     let began = Instant::now();
     let done = async {
-        while let Some(due) = queue::next(&tools.store, &webhook, LEASE, tools.clock.now()).await? {
+        let mut rests_until = None;
+        while let Some(due) = queue::next(&tools.store, &claimed, LEASE, tools.clock.now()).await? {
             let sent = tokio::select! {
                 () = tools.stopping.cancelled() => break,
-                sent = send(&tools, &webhook, &due) => sent,
+                sent = send(&tools, &claimed, &due) => sent,
             };
             let is_heard = sent.outcome == Outcome::Delivered;
-            finish(&tools, &webhook, &due, sent).await?;
+            rests_until = Some(webhook::rests_until(&sent.outcome, tools.clock.now()));
+            finish(&tools, &claimed, &due, sent).await?;
             if !is_heard || began.elapsed() >= TURN {
                 break;
             }
         }
-        queue::release(&tools.store, &webhook, tools.clock.now()).await
+        let then = rests_until.unwrap_or_else(|| tools.clock.now());
+        queue::release(&tools.store, &claimed, then).await
     };
     if let Err(error) = done.await {
-        tracing::warn!(webhook.id = %webhook.webhook, %error, "a webhook waits for the database");
+        tracing::warn!(webhook.id = %claimed.webhook, %error, "a webhook waits for the database");
     }
 }
 

@@ -305,15 +305,26 @@ pub async fn finish(
     command.commit().await
 }
 
-/// Lets a webhook go; it comes after those that waited longer.
-pub async fn release(store: &Store, claimed: &Claimed, now: DateTime<Utc>) -> Result<()> {
+/// Lets a webhook go, and nobody sends to it before then; it comes after those that waited longer.
+pub async fn release(store: &Store, claimed: &Claimed, then: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "update webhook set lease = null, lease_until = $3 where webhook_id = $1 and lease = $2",
         claimed.webhook.0,
         claimed.lease,
-        now,
+        then,
     )
     .execute(&store.pool)
+    .await?;
+    Ok(())
+}
+
+/// Ends a pause that the receiver asked for: somebody wants it told now.
+pub(crate) async fn wake(command: &mut Command, webhook: WebhookId) -> Result<()> {
+    sqlx::query!(
+        "update webhook set lease_until = null where webhook_id = $1 and lease is null",
+        webhook.0,
+    )
+    .execute(command.db())
     .await?;
     Ok(())
 }

@@ -122,6 +122,30 @@ async fn what_a_sender_had_out_when_it_died_is_sent_again_under_the_same_id(pool
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_receiver_that_asked_for_a_pause_is_told_nothing_until_somebody_wants_it(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (store, admin) = (&world.store, world.actor(Role::Admin));
+    let id = webhook(&world, "ops", &[]).await;
+    test(store, &admin, id, at(10)).await.unwrap();
+    let claim = async |second: i64| {
+        let found = queue::claim(store, 9, 9, LEASE, at(second)).await;
+        found.unwrap().pop()
+    };
+    let claimed = claim(11).await.unwrap();
+    // Something else is due, and waits with it.
+    queue::release(store, &claimed, at(40)).await.unwrap();
+    assert!(claim(39).await.is_none());
+    assert!(claim(40).await.is_some(), "the pause is over");
+
+    assert!(claim(41).await.is_none(), "it is held");
+    let claimed = claim(71).await.unwrap();
+    queue::release(store, &claimed, at(3_000)).await.unwrap();
+    assert!(claim(80).await.is_none());
+    test(store, &admin, id, at(80)).await.unwrap();
+    assert!(claim(80).await.is_some(), "somebody wants it told now");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn every_delivery_ends_delivered_or_given_up_and_can_be_repeated_then(pool: PgPool) {
     let world = World::new(pool.clone()).await;
     let (store, admin) = (&world.store, world.actor(Role::Admin));
