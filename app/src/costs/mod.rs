@@ -261,9 +261,7 @@ pub fn AcceptOver(
 pub fn in_short(estimate: &Estimate) -> String {
     match (&estimate.free, estimate.expected_usd()) {
         (Some(why), _) => format!("No cache refill: {why}."),
-        (None, Some(usd)) if usd < 0.005 => {
-            "Next to no cache refill: less than a cent.".to_owned()
-        }
+        (None, Some(usd)) if usd < 0.005 => "Next to no cache refill: less than a cent.".to_owned(),
         (None, Some(usd)) => format!("≈ {} cache refill.", dollars(usd)),
         (None, None) => {
             "What the cache refill costs is not known: ".to_owned()
